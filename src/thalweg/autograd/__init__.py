@@ -1,0 +1,22 @@
+"""Differentiation: ``backward``, ``grad``, grad modes, hooks, custom Functions and gradient checks."""
+
+from ..core.backward import backward, grad
+from ..core.modes import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+
+__all__ = [
+    "backward",
+    "enable_grad",
+    "grad",
+    "inference_mode",
+    "is_grad_enabled",
+    "is_inference_mode_enabled",
+    "no_grad",
+    "set_grad_enabled",
+]

@@ -1,0 +1,359 @@
+"""The backward walk: cotangents flow from the outputs along the tape to the leaves, newest node first."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from ..errors import AutogradError, ShapeError
+from .modes import _Mode, state
+from .tape import Node, Outline, edge_of
+from .tensor import Tensor, wrap
+
+__all__ = ["backward", "grad"]
+
+ndarray = np.ndarray
+
+
+class _Recording(_Mode):
+    """Grad mode on or off for the length of a walk."""
+
+    def __init__(self, recording: bool) -> None:
+        super().__init__()
+        self.recording = recording
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Accumulate the gradient of ``tensors`` into the ``.grad`` of every leaf they depend on.
+
+    Args:
+        tensors: a tensor or a sequence of them.
+        grad_tensors: for each tensor the cotangent, of its shape; may be None for tensors of one element.
+        retain_graph: keep what the graph has saved, so that it can be walked again (default: ``create_graph``).
+        create_graph: record the walk itself, so that the gradients can be differentiated again.
+        inputs: accumulate only into these leaves.
+
+    Raises:
+        AutogradError: the graph was freed, a value that is needed was changed in place, or nothing requires grad.
+
+    >>> import thalweg as tw
+    >>> w = tw.tensor(3.0, requires_grad=True)
+    >>> tw.autograd.backward([w * w, 2 * w])
+    >>> w.grad
+    tensor(8.)
+    """
+    roots = _as_tuple(tensors)
+    cotangents = _cotangents(roots, grad_tensors, create_graph, "backward")
+    wanted = None
+    if inputs is not None:
+        wanted = [edge_of(x) for x in _as_tuple(inputs)]
+        if not wanted:
+            raise AutogradError("backward: inputs is empty; pass None to reach every leaf")
+        if any(edge is None for edge in wanted):
+            raise AutogradError("backward: one of the inputs does not require grad; call requires_grad_() on it first")
+    keep = create_graph if retain_graph is None else retain_graph
+    with _Recording(create_graph):
+        captured = walk(roots, cotangents, keep, create_graph, wanted)
+        for edge, cotangent in captured.items():
+            if isinstance(edge, Tensor):
+                _accumulate(edge, cotangent, create_graph)
+        for x in () if inputs is None else _as_tuple(inputs):
+            if not x.is_leaf and (edge := edge_of(x)) in captured:
+                _accumulate(x, captured[edge], create_graph)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The gradients of ``outputs`` by ``inputs``, returned and not accumulated.
+
+    Args:
+        outputs: a tensor or a sequence of them; their gradients are added.
+        inputs: a tensor or a sequence of them, leaves or not.
+        grad_outputs: for each output the cotangent; may be None for outputs of one element.
+        retain_graph: keep what the graph has saved (default: ``create_graph``).
+        create_graph: record the walk, so that the results can be differentiated again.
+        allow_unused: return None for inputs that the outputs do not depend on, instead of an error.
+        is_grads_batched: each of ``grad_outputs`` has a leading axis of cotangents; so have the results.
+        materialize_grads: return zeros instead of None.
+
+    >>> import thalweg as tw
+    >>> x = tw.tensor(2.0, requires_grad=True)
+    >>> (dy,) = tw.autograd.grad(x**3, x, create_graph=True)
+    >>> dy, tw.autograd.grad(dy, x)[0]
+    (tensor(12., grad_fn=<MulBackward>), tensor(12.))
+    """
+    if not only_inputs:
+        raise AutogradError("grad: only_inputs=False is not supported; call backward() to accumulate into the leaves")
+    if allow_unused is False and materialize_grads:
+        raise AutogradError("grad: materialize_grads=True needs allow_unused=True (or None)")
+    if is_grads_batched:
+        return _batched_grad(outputs, inputs, grad_outputs, create_graph, allow_unused, materialize_grads)
+    roots, sources = _as_tuple(outputs), _as_tuple(inputs)
+    cotangents = _cotangents(roots, grad_outputs, create_graph, "grad")
+    wanted = [edge_of(x) for x in sources]
+    for i, edge in enumerate(wanted):
+        if edge is None:
+            raise AutogradError(f"grad: input {i} does not require grad; call requires_grad_() on it before it is used")
+    keep = create_graph if retain_graph is None else retain_graph
+    with _Recording(create_graph):
+        captured = walk(roots, cotangents, keep, create_graph, wanted)
+    results: list[Tensor | None] = []
+    for i, (x, edge) in enumerate(zip(sources, wanted, strict=True)):
+        cotangent = captured.get(edge)
+        if cotangent is None and not (allow_unused or materialize_grads):
+            raise AutogradError(
+                f"grad: input {i} (shape {tuple(x.shape)}) was not used to compute the outputs; "
+                "pass allow_unused=True to get None for it"
+            )
+        if cotangent is None:
+            results.append(wrap(np.zeros(x.shape, x._value.dtype)) if materialize_grads else None)
+        else:
+            results.append(cotangent if create_graph else wrap(_owned(cotangent)))
+    return tuple(results)
+
+
+def _batched_grad(
+    outputs: Any, inputs: Any, grad_outputs: Any, create_graph: bool, allow_unused: bool | None, materialize: bool
+) -> tuple[Tensor | None, ...]:
+    """One walk for each cotangent along the leading axis; the results are stacked."""
+    batches = _as_tuple(grad_outputs)
+    rows = [
+        grad(outputs, inputs, tuple(b[i] for b in batches), True, create_graph, True, allow_unused, False, materialize)
+        for i in range(len(batches[0]))
+    ]
+    return tuple(None if column[0] is None else _stacked(column) for column in zip(*rows, strict=True))
+
+
+def _stacked(tensors: Sequence[Any]) -> Tensor:
+    return tensors[0].stack(tensors)  # attached by ops.methods
+
+
+def _as_tuple(x: Any) -> tuple[Any, ...]:
+    return (x,) if isinstance(x, Tensor) else tuple(x)
+
+
+def _cotangents(roots: Sequence[Tensor], given: Any, create_graph: bool, caller: str) -> list[Any]:
+    """The cotangents to start from, checked: Tensors if the walk is recorded, raw values otherwise."""
+    supplied = (None,) * len(roots) if given is None else _as_tuple(given)
+    if len(supplied) != len(roots):
+        raise AutogradError(f"{caller}: {len(roots)} outputs but {len(supplied)} gradients; give one (or None) for each")
+    result = []
+    for x, dy in zip(roots, supplied, strict=True):
+        if edge_of(x) is None:
+            raise AutogradError(
+                f"{caller}: the output (shape {tuple(x.shape)}, {x.dtype}) does not require grad and has no grad_fn; "
+                "nothing it was made from has requires_grad=True, or it was made under no_grad or detached"
+            )
+        value = x._value
+        if dy is None:
+            if value.size != 1:
+                raise AutogradError(
+                    f"{caller}: a gradient can be created only for outputs of one element, this one has shape "
+                    f"{tuple(x.shape)}; reduce it with sum() or mean(), or pass the gradient"
+                )
+            start = wrap(np.ones(value.shape, value.dtype))
+        elif dy._value.shape != value.shape:
+            raise ShapeError(
+                f"{caller}: the gradient has shape {tuple(dy.shape)} but the output has shape {tuple(x.shape)}"
+            )
+        else:
+            start = dy if dy._value.dtype == value.dtype else wrap(dy._value.astype(value.dtype))
+        result.append(start if create_graph else start._value)
+    return result
+
+
+def walk(
+    roots: Sequence[Tensor], cotangents: list[Any], keep: bool, create_graph: bool, wanted: list[Any] | None
+) -> dict[Any, Any]:
+    """Send cotangents down the tape; return what arrives at each leaf, or at each of the ``wanted`` edges.
+
+    With ``create_graph`` cotangents are Tensors and the rules are recorded, else they are raw values.
+    """
+    pending: dict[Any, Any] = {}
+    heap: list[tuple[int, Node]] = []
+    leaves: dict[Any, Any] = {}
+    for x, dy in zip(roots, cotangents, strict=True):
+        _send(edge_of(x), dy, pending, heap, leaves)
+    captured: dict[Any, Any] = {}
+    useful = None if wanted is None else _useful(roots, wanted)
+    targets = () if wanted is None else set(wanted)
+    while heap:
+        node = heappop(heap)[1]
+        dy = pending.pop(node)
+        if node.hooks is not None:
+            dy = _run_hooks(node.hooks, dy, create_graph)
+        if node in targets:
+            captured[node] = dy
+        if useful is not None and node not in useful:
+            continue
+        inputs = node.inputs
+        if inputs is None:
+            raise AutogradError(
+                f"backward: the graph was already freed by an earlier backward (at {node.name()}); "
+                "pass retain_graph=True to the earlier call to walk it again"
+            )
+        for cell, count, position in node.versions:
+            if cell[0] != count:
+                raise _changed(node, position, count, cell[0])
+        if create_graph:
+            inputs, output = _saved_tensors(node)
+        else:
+            output = node.output
+        rules = node.primitive.pullbacks
+        params = node.params
+        for i, edge in enumerate(node.edges):
+            if edge is None or (useful is not None and edge not in useful):
+                continue
+            dx = rules[i](dy, output, *inputs, **params)
+            if dx is None:  # a custom Function may say so
+                continue
+            if node.shapes is not None:
+                dx = node.primitive.unbroadcast(dx, node.shapes[i])
+            if type(edge) is Node:
+                if edge in pending:
+                    pending[edge] = pending[edge] + dx
+                else:
+                    pending[edge] = dx
+                    heappush(heap, (edge.number, edge))
+            elif edge in leaves:
+                leaves[edge] = leaves[edge] + dx
+            else:
+                leaves[edge] = dx
+        if not keep:
+            node.inputs = node.output = None
+    for leaf, dy in leaves.items():
+        if wanted is None or leaf in targets:
+            extra = leaf._extra
+            captured[leaf] = _run_hooks(extra["hooks"], dy, create_graph) if extra and "hooks" in extra else dy
+    return captured
+
+
+def _send(edge: Any, dy: Any, pending: dict[Any, Any], heap: list[tuple[int, Node]], leaves: dict[Any, Any]) -> None:
+    """Add a cotangent to what waits at ``edge``."""
+    waiting = pending if type(edge) is Node else leaves
+    if edge in waiting:
+        waiting[edge] = waiting[edge] + dy
+        return
+    waiting[edge] = dy
+    if type(edge) is Node:
+        heappush(heap, (edge.number, edge))
+
+
+def _useful(roots: Sequence[Tensor], wanted: list[Any]) -> set[Any]:
+    """The edges from which one of the wanted edges can be reached, found with a stack."""
+    useful = set(wanted)
+    oldest = max((e.number for e in wanted if type(e) is Node), default=None)
+    has_leaf = any(type(e) is not Node for e in wanted)
+    seen: set[Any] = set()
+    order: list[Node] = []
+    stack = [edge for x in roots if type(edge := edge_of(x)) is Node]
+    while stack:
+        node = stack.pop()
+        if node in seen or (not has_leaf and oldest is not None and node.number > oldest):
+            continue
+        seen.add(node)
+        order.append(node)
+        stack.extend(edge for edge in node.edges if type(edge) is Node)
+    for node in sorted(order, key=_number, reverse=True):  # oldest first: what they lead to is already known
+        if any(edge in useful for edge in node.edges if edge is not None):
+            useful.add(node)
+    return useful
+
+
+def _number(node: Node) -> int:
+    return node.number
+
+
+def _saved_tensors(node: Node) -> tuple[tuple[Any, ...], Any]:
+    """The values a node has saved, as Tensors that stand at their place in the graph."""
+    inputs = []
+    assert node.inputs is not None
+    for value, edge in zip(node.inputs, node.edges, strict=True):
+        if edge is not None and value is not None and type(value) is not Outline:
+            if type(edge) is Node:
+                x = wrap(value)
+                x._node = edge
+                inputs.append(x)
+            else:
+                inputs.append(edge)
+        else:
+            inputs.append(wrap(value) if type(value) is ndarray else value)
+    output = None
+    if node.output is not None:
+        output = wrap(node.output)
+        output._node = node
+    return tuple(inputs), output
+
+
+def _changed(node: Node, position: int, saved: int, now: int) -> AutogradError:
+    which = "its output" if position < 0 else f"input {position}"
+    value = node.output if position < 0 else (node.inputs or (None,) * (position + 1))[position]
+    what = f" (shape {tuple(value.shape)}, {value.dtype})" if value is not None else ""
+    return AutogradError(
+        f"backward: a value needed for the gradient was changed in place: {which}{what} of {node.primitive.name} "
+        f"is at version {now}, saved at version {saved}; use the out-of-place form of the change, or clone() first"
+    )
+
+
+def _run_hooks(hooks: dict[int, Any], dy: Any, create_graph: bool) -> Any:
+    """Each hook sees the cotangent as a Tensor and may return another."""
+    x = dy if create_graph else wrap(dy)
+    for hook in list(hooks.values()):
+        result = hook(x)
+        if result is not None:
+            if not isinstance(result, Tensor) or result.shape != x.shape:
+                raise AutogradError(
+                    f"hook: must return None or a tensor of the gradient's shape {tuple(x.shape)}, got "
+                    f"{tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__}"
+                )
+            x = result
+    return x if create_graph else x._value
+
+
+def _owned(value: Any) -> Any:
+    """``value`` itself if nobody else can see its memory, else a copy: gradients are later changed in place.
+
+    CPython's reference count tells: the caller's variable, this argument and getrefcount's own make three, and
+    the dictionary that the walk returned makes four.
+    """
+    if type(value) is not ndarray:
+        return np.array(value) if isinstance(value, np.generic) else value
+    if value.base is None and value.flags.c_contiguous and sys.getrefcount(value) <= 4:
+        return value
+    return value.copy(order="C")
+
+
+def _accumulate(leaf: Tensor, cotangent: Any, create_graph: bool) -> None:
+    """Add to ``leaf.grad``, in place unless the walk is recorded."""
+    old = leaf._grad
+    if create_graph:
+        leaf._grad = cotangent if old is None else old + cotangent
+    elif old is None:
+        leaf._grad = wrap(_owned(cotangent))
+    elif old._node is None and type(old._value) is ndarray:
+        old._value += cotangent
+        old._version[0] += 1
+    else:
+        leaf._grad = wrap(old._value + cotangent)
+    if leaf._extra and "post_accumulate" in leaf._extra:
+        for hook in list(leaf._extra["post_accumulate"].values()):
+            hook(leaf)

@@ -1,0 +1,173 @@
+"""The tape: one Node for each recorded operation, linked backwards by edges.
+
+An edge is a Node, a leaf Tensor that requires a gradient, or None. Nodes are numbered in the order in which
+they were made, and an edge always leads to an older node, so that descending numbers are a topological order.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .primitive import Primitive
+    from .tensor import Tensor
+
+__all__ = ["LEAF", "Node", "Outline", "View", "edge_of", "record"]
+
+_numbers = itertools.count(1)
+
+
+class _Leaf:
+    """Stands in ``Tensor._node`` for "a leaf that requires a gradient": a reference to itself would be a cycle."""
+
+    def __repr__(self) -> str:
+        return "LEAF"
+
+
+LEAF: Any = _Leaf()
+
+
+class Node:
+    """One recorded application of a primitive.
+
+    ``inputs`` and ``output`` hold the values that the pullbacks read (None or an Outline for the others), ``versions`` the
+    version counters of those values with their counts at recording time. ``shapes`` is set when an elementwise
+    operation broadcast its inputs: the cotangents are then summed back to these shapes.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "dtype",
+        "edges",
+        "hooks",
+        "inputs",
+        "number",
+        "output",
+        "params",
+        "primitive",
+        "shape",
+        "shapes",
+        "versions",
+    )
+
+    def __init__(
+        self,
+        primitive: Primitive,
+        edges: tuple[Any, ...],
+        inputs: tuple[Any, ...],
+        output: Any,
+        shape: tuple[int, ...],
+        dtype: Any,
+        versions: tuple[Any, ...],
+        params: dict[str, Any],
+        shapes: tuple[Any, ...] | None = None,
+    ) -> None:
+        self.primitive = primitive
+        self.edges = edges
+        self.inputs: tuple[Any, ...] | None = inputs
+        self.output = output
+        self.shape = shape
+        self.dtype = dtype
+        self.versions = versions
+        self.params = params
+        self.shapes = shapes
+        self.hooks: dict[int, Any] | None = None
+        self.number = -next(_numbers)  # negative: heapq pops the smallest, backward wants the newest
+
+    def name(self) -> str:
+        return f"{type(self.primitive).__name__}Backward"
+
+    def __repr__(self) -> str:
+        return f"<{self.name()}>"
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """PyTorch's view of the graph: the nodes (or leaf tensors) that this node passes its cotangents to."""
+        return tuple((edge, 0) for edge in self.edges)
+
+
+class Outline:
+    """The shape and dtype of an input whose values are not saved."""
+
+    __slots__ = ("dtype", "ndim", "shape")
+
+    def __init__(self, value: Any) -> None:
+        self.shape: tuple[int, ...] = value.shape
+        self.dtype = value.dtype
+        self.ndim = len(self.shape)
+
+
+class View:
+    """How a tensor that shares memory was made from its parent.
+
+    ``count`` is the version at which the tensor's node was made: after an in-place change anywhere in the
+    shared memory the node is made anew from the parent's.
+    """
+
+    __slots__ = ("count", "params", "parent", "primitive")
+
+    def __init__(self, parent: Tensor, primitive: Primitive, params: dict[str, Any], count: int) -> None:
+        self.parent = parent
+        self.primitive = primitive
+        self.params = params
+        self.count = count
+
+
+def refresh(x: Tensor) -> None:
+    """Make the node of a view anew if the memory it looks at was changed in place since."""
+    stale = []
+    while x._view is not None and x._view.count != x._version[0]:
+        stale.append(x)
+        x = x._view.parent
+    for x in reversed(stale):
+        view = x._view
+        assert view is not None
+        view.count = x._version[0]
+        edge = edge_of(view.parent)
+        if edge is not None:
+            x._node = Node(view.primitive, (edge,), (Outline(view.parent._value),), None, x._value.shape, x._value.dtype, (), view.params)
+
+
+def edge_of(x: Tensor) -> Any:
+    """The edge that leads to ``x``: its node, ``x`` itself for a leaf, or None."""
+    if x._view is not None and x._view.count != x._version[0]:
+        refresh(x)
+    node = x._node
+    return x if node is LEAF else node
+
+
+def record(
+    primitive: Primitive,
+    args: tuple[Any, ...],
+    values: tuple[Any, ...],
+    output: Any,
+    version: list[int],
+    params: dict[str, Any],
+    tensor_type: type[Tensor],
+    shapes: tuple[Any, ...] | None = None,
+) -> Node:
+    """The node of one application: ``args`` are the tensors or constants, ``values`` what they hold."""
+    saves = primitive.saves
+    edges = []
+    inputs = []
+    versions = []
+    for i, x in enumerate(args):
+        if isinstance(x, tensor_type):
+            edges.append(edge_of(x))
+            if i in saves:
+                inputs.append(values[i])
+                versions.append((x._version, x._version[0], i))
+            else:
+                inputs.append(Outline(values[i]) if primitive.outlines else None)
+        else:
+            edges.append(None)
+            inputs.append(x)
+    if primitive.saves_output:
+        versions.append((version, 0, -1))
+        return Node(
+            primitive, tuple(edges), tuple(inputs), output, output.shape, output.dtype, tuple(versions), params, shapes
+        )
+    return Node(
+        primitive, tuple(edges), tuple(inputs), None, output.shape, output.dtype, tuple(versions), params, shapes
+    )

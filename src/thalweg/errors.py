@@ -1,0 +1,31 @@
+"""Every exception that thalweg raises by name. Each also derives from the class PyTorch raises there."""
+
+from __future__ import annotations
+
+__all__ = ["AutogradError", "DtypeError", "OptimizerError", "ShapeError", "StateDictError", "ThalwegError"]
+
+
+class ThalwegError(Exception):
+    """Base of all exceptions that thalweg defines."""
+
+
+class ShapeError(ThalwegError, RuntimeError, ValueError):
+    """Shapes, dimensions or sizes do not fit the operation."""
+
+
+class DtypeError(ThalwegError, RuntimeError, TypeError):
+    """A dtype does not fit the operation."""
+
+
+class AutogradError(ThalwegError, RuntimeError):
+    """Differentiation was asked for where it can't be done, or was disturbed by an in-place change."""
+
+
+class OptimizerError(ThalwegError, ValueError):
+    """An optimiser or scheduler was given arguments that it can't work with."""
+
+
+class StateDictError(ThalwegError, RuntimeError, KeyError):
+    """A state_dict does not fit the module or optimiser it was given to."""
+
+    __str__ = Exception.__str__  # KeyError would print the repr

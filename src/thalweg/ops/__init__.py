@@ -1,0 +1,9 @@
+"""Primitives by family, and the functions composed of them."""
+
+from . import base, broadcast, creation, elementwise, functions, index, indexing, inplace, linalg, methods, reduce
+from . import random, rows, shape, shaping
+
+__all__ = [
+    "base", "broadcast", "creation", "elementwise", "functions", "index", "indexing", "inplace", "linalg", "methods",
+    "random", "reduce", "rows", "shape", "shaping",
+]  # fmt: skip

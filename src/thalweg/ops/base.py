@@ -1,0 +1,274 @@
+"""What elementwise primitives share: promotion, broadcasting, and the product that derivative rules use."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..core.dtypes import BOOL, default_float, result_dtype
+from ..core.modes import state
+from ..core.primitive import Primitive, is_floating
+from ..core.tape import record
+from ..core.tensor import Tensor, wrap
+from ..errors import DtypeError, ShapeError
+from .broadcast import sum_to
+
+__all__ = ["Elementwise", "Unary", "convert", "isfinite", "quiet", "safe_mul", "where"]
+
+ndarray = np.ndarray
+quiet = np.errstate(all="ignore")  # as PyTorch, no warnings for inf and NaN
+
+
+class Elementwise(Primitive):
+    """Each output element depends on the elements at its place; inputs broadcast and are promoted.
+
+    ``real`` primitives compute in floating point: integer inputs are converted to the default dtype first.
+    ``pullback_i`` may return a cotangent of the output's shape: it is summed back to the input's.
+    """
+
+    real: ClassVar[bool] = False
+    boolean: ClassVar[bool] = False  # the output is bool whatever the inputs are
+
+    def shape(self, *inputs: Any, **params: Any) -> tuple[int, ...]:
+        shapes = [x.shape for x in inputs if hasattr(x, "shape")]
+        try:
+            return np.broadcast_shapes(*shapes)
+        except ValueError:
+            raise self.broadcast_error(shapes) from None
+
+    def dtype(self, *inputs: Any, **params: Any) -> Any:
+        return BOOL if self.boolean else result_dtype(list(inputs))
+
+    def broadcast_error(self, shapes: list[Any]) -> ShapeError:
+        text = " and ".join(str(tuple(s)) for s in shapes)
+        return ShapeError(
+            f"{self.name}: shapes {text} can't be broadcast together; from the right, sizes must be equal or 1"
+        )
+
+    def unbroadcast(self, dy: Any, shape: tuple[int, ...] | None) -> Any:
+        return dy if shape is None or dy.shape == shape else sum_to(dy, shape)
+
+    def promote(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Tensors of one dtype; Python numbers stay as they are where they don't change it."""
+        values = [x._value if isinstance(x, Tensor) else x for x in args]
+        target = result_dtype(values)
+        if self.real and target.kind != "f":
+            target = default_float()
+        return tuple(
+            convert(x, dtype=target) if isinstance(x, Tensor) and x._value.dtype != target else _constant(x, target)
+            for x in args
+        )
+
+    def __call__(self, a: Any, b: Any) -> Any:  # type: ignore[override]
+        if isinstance(a, Tensor):
+            va = a._value
+            if isinstance(b, Tensor):
+                vb = b._value
+                if va.dtype is not vb.dtype and va.dtype != vb.dtype or self.real and va.dtype.kind != "f":
+                    return self(*self.promote((a, b)))
+                tracked = a._node is not None or b._node is not None or a._view is not None or b._view is not None
+            else:
+                vb = b
+                if not _fits(va.dtype.kind, type(b)) or self.real and va.dtype.kind != "f":
+                    return self._with_constant(a, b)
+                tracked = a._node is not None or a._view is not None
+        elif isinstance(b, Tensor):
+            va, vb = a, b._value
+            if not _fits(vb.dtype.kind, type(a)) or self.real and vb.dtype.kind != "f":
+                return self._with_constant(a, b)
+            tracked = b._node is not None or b._view is not None
+        else:
+            return self.evaluate(a, b)
+        try:
+            y = self.evaluate(va, vb)
+        except ValueError:
+            raise self.broadcast_error([v.shape for v in (va, vb) if hasattr(v, "shape")]) from None
+        out = wrap(y)
+        if tracked and state.recording and self.differentiable and is_floating(y):
+            shapes = _broadcast_shapes(out._value, va, vb)
+            node = record(self, (a, b), (va, vb), out._value, out._version, {}, Tensor, shapes)
+            if any(edge is not None for edge in node.edges):
+                out._node = node
+        return out
+
+    def _with_constant(self, a: Any, b: Any) -> Any:
+        """One operand is no Tensor and does not fit as it stands."""
+        other = b if isinstance(a, Tensor) else a
+        if isinstance(other, (list, tuple, str)) or other is None:
+            raise TypeError(
+                f"{self.name}: unsupported operand of type {type(other).__name__}; make a tensor of it with tw.tensor"
+            )
+        if isinstance(other, (np.ndarray, np.generic)):
+            other = wrap(np.asarray(other))
+            return self(a, other) if isinstance(a, Tensor) else self(other, b)
+        if not isinstance(other, (bool, int, float)):
+            try:
+                other = float(other)
+            except (TypeError, ValueError):
+                raise TypeError(f"{self.name}: unsupported operand of type {type(other).__name__}") from None
+            return self(a, other) if isinstance(a, Tensor) else self(other, b)
+        return self(*self.promote((a, b)))
+
+
+_FITS: dict[tuple[str, type], bool] = {
+    ("f", float): True,
+    ("f", int): True,
+    ("f", bool): True,
+    ("i", int): True,
+    ("i", bool): True,
+    ("u", bool): True,
+    ("b", bool): True,
+}
+
+
+def _fits(kind: str, python_type: type) -> bool:
+    """Whether NumPy treats a Python number beside this kind of array as PyTorch does."""
+    return (kind, python_type) in _FITS
+
+
+def _constant(x: Any, target: np.dtype[Any]) -> Any:
+    """A Python number beside an array of ``target``; integers wrap round as PyTorch's do."""
+    if isinstance(x, Tensor) or target.kind == "f":
+        return x
+    return wrap(np.asarray(x).astype(target))
+
+
+def _broadcast_shapes(y: Any, *inputs: Any) -> tuple[Any, ...] | None:
+    """The inputs' shapes where one of them was broadcast, else None."""
+    shape = y.shape
+    for x in inputs:
+        if hasattr(x, "shape") and x.shape != shape:
+            return tuple(getattr(v, "shape", None) for v in inputs)
+    return None
+
+
+class Unary(Elementwise):
+    """An elementwise primitive of one input: it states ``derivative(y, x)``, of which ``saves`` are given."""
+
+    def derivative(self, y: Any, x: Any) -> Any:
+        """dy/dx, elementwise."""
+        raise NotImplementedError
+
+    def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
+        return safe_mul(dy, self.derivative(y, x))
+
+    def __call__(self, x: Any) -> Any:  # type: ignore[override]
+        if not isinstance(x, Tensor):
+            return self.evaluate(x)
+        value = x._value
+        if self.real and value.dtype.kind != "f":
+            x = convert(x, dtype=default_float())
+            value = x._value
+        y = value.interpret(self, (value,), {}) if type(value) is not ndarray else self.forward(value)
+        out = wrap(y)
+        if (
+            (x._node is not None or x._view is not None)
+            and state.recording
+            and self.differentiable
+            and x.requires_grad
+        ):
+            out._node = record(self, (x,), (value,), out._value, out._version, {}, Tensor)
+        return out
+
+
+class Convert(Primitive):
+    """The same numbers in another dtype; its derivative converts back."""
+
+    outlines = True
+
+    def forward(self, x: Any, dtype: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return np.asarray(x).astype(dtype)
+
+    def shape(self, x: Any, dtype: Any) -> tuple[int, ...]:
+        return tuple(x.shape)
+
+    def dtype(self, x: Any, dtype: Any) -> Any:  # type: ignore[override]
+        return np.dtype(dtype)
+
+    def pullback_0(self, dy: Any, y: Any, x: Any, dtype: Any) -> Any:
+        return convert(dy, dtype=x.dtype)
+
+
+class IsFinite(Unary):
+    """True where ``x`` is neither infinite nor NaN."""
+
+    differentiable = False
+    boolean = True
+    forward = staticmethod(np.isfinite)
+
+
+class Where(Elementwise):
+    """``a`` where ``condition`` holds, ``b`` elsewhere.
+
+    Cotangents go to the branch that was taken; the other receives exact zeros.
+    """
+
+    saves = (0,)
+
+    def forward(self, condition: Any, a: Any, b: Any) -> Any:
+        return np.where(condition, a, b)
+
+    def dtype(self, condition: Any, a: Any, b: Any) -> Any:  # type: ignore[override]
+        return result_dtype([a, b])
+
+    def pullback_1(self, dy: Any, y: Any, condition: Any, a: Any, b: Any) -> Any:
+        return where(condition, dy, 0.0)
+
+    def pullback_2(self, dy: Any, y: Any, condition: Any, a: Any, b: Any) -> Any:
+        return where(condition, 0.0, dy)
+
+    def __call__(self, condition: Any, a: Any, b: Any) -> Any:  # type: ignore[override]
+        if not (isinstance(condition, Tensor) or isinstance(a, Tensor) or isinstance(b, Tensor)):
+            return self.evaluate(condition, a, b)
+        args = (condition, *self.promote((a, b)))
+        values = tuple(x._value if isinstance(x, Tensor) else x for x in args)
+        if getattr(values[0], "dtype", BOOL) != BOOL:
+            raise DtypeError(
+                f"where: the condition must be a bool tensor, not {values[0].dtype}; compare first, as in x > 0"
+            )
+        if not (isinstance(args[1], Tensor) or isinstance(args[2], Tensor)):
+            target = result_dtype([a, b])
+            values = (values[0], np.asarray(a, target), np.asarray(b, target))
+        shape = self.shape(*values)
+        out = wrap(self.evaluate(*values))
+        if state.recording and is_floating(out._value):
+            shapes = tuple(getattr(v, "shape", None) for v in values)
+            broadcast = shapes if any(s is not None and s != shape for s in shapes) else None
+            node = record(self, args, values, out._value, out._version, {}, Tensor, broadcast)
+            if any(edge is not None for edge in node.edges):
+                out._node = node
+        return out
+
+
+class SafeMul(Elementwise):
+    """dy * d, where 0 * d is 0 even if d is infinite or NaN: a branch that was not taken sends nothing back.
+
+    dy, d : broadcast together -> the product. Its own derivatives obey the same rule, to any order.
+    """
+
+    saves = (0, 1)
+
+    def forward(self, dy: Any, d: Any) -> Any:
+        y = dy * d
+        if type(y) is not ndarray:
+            return y if y == y or dy != 0 else np.zeros_like(y)
+        flat = y.ravel()
+        norm = np.dot(flat, flat) if y.dtype != np.float16 else np.nan
+        if norm != norm:  # a NaN somewhere
+            y[np.isnan(y) & (np.asarray(dy) == 0)] = 0
+        return y
+
+    def pullback_0(self, dz: Any, z: Any, dy: Any, d: Any) -> Any:
+        return safe_mul(dz, where((dy != 0) | isfinite(d), d, 0.0))
+
+    def pullback_1(self, dz: Any, z: Any, dy: Any, d: Any) -> Any:
+        return safe_mul(dz, dy)
+
+
+convert = Convert()
+isfinite = IsFinite()
+where = Where()
+safe_mul = SafeMul()
+safe_mul.name = safe_mul.__name__ = "safe_mul"

@@ -1,0 +1,113 @@
+"""Reshaping, repeating and summing: linear maps that are each other's adjoints."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..core.dtypes import INT64
+from ..core.primitive import Primitive, ViewPrimitive
+from ..errors import ShapeError
+
+__all__ = ["expand", "reshape", "sum_", "sum_to"]
+
+
+def reduced_shape(shape: tuple[int, ...], dims: tuple[int, ...], keepdim: bool) -> tuple[int, ...]:
+    """What is left of ``shape`` after reducing over ``dims`` (non-negative)."""
+    if keepdim:
+        return tuple(1 if i in dims else n for i, n in enumerate(shape))
+    return tuple(n for i, n in enumerate(shape) if i not in dims)
+
+
+class Reshape(ViewPrimitive):
+    """The elements in row-major order under another shape; a view where the strides allow it.
+
+    x : any shape -> shape, with equally many elements
+    """
+
+    outlines = True
+
+    def forward(self, x: Any, shape: tuple[int, ...]) -> Any:
+        return np.reshape(x, shape)
+
+    def shape(self, x: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+        if math.prod(x.shape) != math.prod(shape):
+            raise ShapeError(f"reshape: shape {tuple(shape)} does not hold the elements of shape {tuple(x.shape)}")
+        return tuple(shape)
+
+    def pullback_0(self, dy: Any, y: Any, x: Any, shape: tuple[int, ...]) -> Any:
+        return reshape(dy, shape=x.shape)
+
+
+class Expand(ViewPrimitive):
+    """Repeats axes of size 1 (and new leading ones) without a copy.
+
+    x : (...) -> shape, to which x.shape broadcasts. Its adjoint sums over the repeated axes.
+    """
+
+    outlines = True
+
+    def forward(self, x: Any, shape: tuple[int, ...]) -> Any:
+        return np.broadcast_to(x, shape)
+
+    def shape(self, x: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
+        try:
+            fits = np.broadcast_shapes(x.shape, shape) == tuple(shape)
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ShapeError(
+                f"expand: shape {tuple(x.shape)} does not broadcast to {tuple(shape)}; only axes of size 1 can grow"
+            )
+        return tuple(shape)
+
+    def pullback_0(self, dy: Any, y: Any, x: Any, shape: tuple[int, ...]) -> Any:
+        return sum_to(dy, x.shape)
+
+
+class Sum(Primitive):
+    """The sum over ``dims``; integers and booleans are summed as int64.
+
+    x : (...) -> without ``dims``, or with size 1 there if ``keepdim``. Its adjoint repeats.
+    """
+
+    outlines = True
+
+    def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
+        if x.dtype.kind == "f":
+            return np.add.reduce(x, axis=dims, keepdims=keepdim)
+        return np.add.reduce(x, axis=dims, keepdims=keepdim, dtype=INT64)
+
+    def shape(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> tuple[int, ...]:
+        return reduced_shape(x.shape, dims, keepdim)
+
+    def dtype(self, x: Any, **params: Any) -> Any:  # type: ignore[override]
+        return x.dtype if x.dtype.kind == "f" else INT64
+
+    def pullback_0(self, dy: Any, y: Any, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
+        return repeat_back(dy, x.shape, dims, keepdim)
+
+
+def repeat_back(dy: Any, shape: tuple[int, ...], dims: tuple[int, ...], keepdim: bool) -> Any:
+    """A reduction's cotangent repeated over the reduced axes, so that it has the shape of the input."""
+    if not keepdim and dims:
+        dy = reshape(dy, shape=reduced_shape(shape, dims, True))
+    return expand(dy, shape=shape)
+
+
+def sum_to(dy: Any, shape: tuple[int, ...]) -> Any:
+    """The adjoint of broadcasting: ``dy`` summed over the axes along which ``shape`` was repeated."""
+    lead = dy.ndim - len(shape)
+    axes = tuple(range(lead)) + tuple(
+        lead + i for i, n in enumerate(shape) if n == 1 and dy.shape[lead + i] != 1
+    )
+    if axes:
+        dy = sum_(dy, dims=axes, keepdim=True)
+    return reshape(dy, shape=tuple(shape)) if lead else dy
+
+
+reshape = Reshape()
+expand = Expand()
+sum_ = Sum()

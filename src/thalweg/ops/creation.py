@@ -1,0 +1,361 @@
+"""Making tensors: from data, filled, and random."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..core.dtypes import INT64, as_numpy_dtype, default_float, dtype, promote_numpy, scalar_dtype
+from ..core.tensor import Tensor, wrap
+from ..errors import DtypeError, ShapeError, ThalwegError
+from .base import convert
+from .random import Generator, default_generator, require_float
+
+Shape = Any
+
+
+def tensor(
+    data: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Tensor:
+    """A new tensor with a copy of ``data``: numbers, nested lists, arrays.
+
+    Python floats become the default dtype, ints int64, bools bool; NumPy arrays keep their dtype.
+
+    >>> import thalweg as tw
+    >>> tw.tensor([[1, 2], [3, 4]])
+    tensor([[1, 2],
+            [3, 4]])
+    """
+    x = wrap(_array(data, dtype, copy=True))
+    return x.requires_grad_() if requires_grad else x
+
+
+def as_tensor(data: Any, dtype: dtype | None = None, device: Any = None) -> Tensor:
+    """``data`` as a tensor, sharing its memory where it is an array (or tensor) of the right dtype."""
+    if isinstance(data, Tensor):
+        return data if dtype is None or data.dtype is dtype else convert(data, dtype=as_numpy_dtype(dtype))
+    return wrap(_array(data, dtype, copy=False))
+
+
+asarray = as_tensor
+
+
+def from_numpy(ndarray: Any) -> Tensor:
+    """A tensor that shares the array's memory.
+
+    >>> import numpy as np, thalweg as tw
+    >>> a = np.zeros(2)
+    >>> t = tw.from_numpy(a)
+    >>> a[0] = 5
+    >>> t
+    tensor([5., 0.], dtype=thalweg.float64)
+    """
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"from_numpy: expected a NumPy array, got {type(ndarray).__name__}; use tw.tensor")
+    return wrap(_checked(ndarray))
+
+
+def _checked(array: Any) -> Any:
+    """An array of a supported dtype in the machine's byte order."""
+    native = as_numpy_dtype(array.dtype)
+    return array if array.dtype == native and array.dtype.isnative else array.astype(native)
+
+
+def _array(data: Any, dtype: dtype | None, copy: bool) -> Any:
+    """The ndarray that ``data`` stands for."""
+    target = None if dtype is None else as_numpy_dtype(dtype)
+    if isinstance(data, Tensor):
+        return np.array(data._value, target) if copy else np.asarray(data._value, target)
+    if isinstance(data, (np.ndarray, np.generic)) or hasattr(data, "__array__"):
+        array = _checked(np.asarray(data))
+        return np.array(array, target, copy=True) if copy else np.asarray(array, target)
+    if isinstance(data, (bool, int, float)):
+        return np.array(data, scalar_dtype(data) if target is None else target)
+    if isinstance(data, complex):
+        raise DtypeError("tensor: complex numbers are not supported; keep the real and imaginary parts in two tensors")
+    try:
+        array = np.array(_unwrap(data))
+    except ValueError:
+        raise ShapeError("tensor: the nested lists have unequal lengths; pad them, or make one tensor for each") from None
+    if array.dtype.kind in "OUSMmVc":
+        raise DtypeError(f"tensor: can't make numbers of data of type {array.dtype}; convert it to numbers first")
+    if target is None:
+        target = _python_dtype(data, array)
+    with np.errstate(all="ignore"):
+        return array.astype(target, copy=False)
+
+
+def _unwrap(data: Any) -> Any:
+    """Nested lists with their tensors replaced by arrays."""
+    if isinstance(data, Tensor):
+        return data._value
+    if isinstance(data, (list, tuple)) and any(isinstance(x, (list, tuple, Tensor)) for x in data):
+        return [_unwrap(x) for x in data]
+    return data
+
+
+def _python_dtype(data: Any, array: Any) -> Any:
+    """Lists of Python numbers count as Python numbers do; of arrays or tensors, as those."""
+    found: list[Any] = []
+    stack = [data]
+    while stack:
+        x = stack.pop()
+        if isinstance(x, (list, tuple)):
+            stack.extend(x[:1])
+        elif hasattr(x, "dtype"):
+            found.append(x._value.dtype if isinstance(x, Tensor) else x.dtype)
+    if found:
+        return as_numpy_dtype(found[0] if len(found) == 1 else promote_numpy(*found[:2]))
+    if array.size == 0 or array.dtype.kind == "f":
+        return default_float()
+    return np.dtype(bool) if array.dtype.kind == "b" else INT64
+
+
+# -- filled -----------------------------------------------------------------------------------------------
+
+
+def shape_of(size: tuple[Any, ...], name: str) -> tuple[int, ...]:
+    """The shape given as separate ints or as one sequence."""
+    if len(size) == 1 and not isinstance(size[0], (int, np.integer, Tensor)):
+        size = tuple(size[0])
+    shape = tuple(int(n) for n in size)
+    if any(n < 0 for n in shape):
+        raise ShapeError(f"{name}: sizes can't be negative, got {shape}")
+    return shape
+
+
+def _finish(value: Any, requires_grad: bool) -> Tensor:
+    x = wrap(value)
+    return x.requires_grad_() if requires_grad else x
+
+
+def _float_dtype(d: dtype | None) -> Any:
+    return default_float() if d is None else as_numpy_dtype(d)
+
+
+def zeros(*size: Any, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of zeros of the given shape."""
+    return _finish(np.zeros(shape_of(size, "zeros"), _float_dtype(dtype)), requires_grad)
+
+
+def ones(*size: Any, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of ones of the given shape."""
+    return _finish(np.ones(shape_of(size, "ones"), _float_dtype(dtype)), requires_grad)
+
+
+def empty(*size: Any, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor whose elements are not set: whatever was in the memory."""
+    return _finish(np.empty(shape_of(size, "empty"), _float_dtype(dtype)), requires_grad)
+
+
+def full(
+    size: Shape, fill_value: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor filled with one number, of the number's dtype unless ``dtype`` is given."""
+    fill = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    target = scalar_dtype(fill) if dtype is None else as_numpy_dtype(dtype)
+    return _finish(np.full(shape_of((size,), "full"), fill, target), requires_grad)
+
+
+def _like(input: Tensor, dtype: dtype | None) -> Any:
+    return input._value.dtype if dtype is None else as_numpy_dtype(dtype)
+
+
+def zeros_like(input: Tensor, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Zeros of the shape and dtype of ``input``."""
+    return _finish(np.zeros(input._value.shape, _like(input, dtype)), requires_grad)
+
+
+def ones_like(input: Tensor, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones of the shape and dtype of ``input``."""
+    return _finish(np.ones(input._value.shape, _like(input, dtype)), requires_grad)
+
+
+def empty_like(input: Tensor, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """An unset tensor of the shape and dtype of ``input``."""
+    return _finish(np.empty(input._value.shape, _like(input, dtype)), requires_grad)
+
+
+def full_like(
+    input: Tensor, fill_value: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """One number in the shape and dtype of ``input``."""
+    return _finish(np.full(input._value.shape, fill_value, _like(input, dtype)), requires_grad)
+
+
+def arange(
+    start: Any,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """start, start + step, … below ``end``: int64 for ints, the default dtype if one of the numbers is a float.
+
+    >>> import thalweg as tw
+    >>> tw.arange(5), tw.arange(0, 1, 0.25)
+    (tensor([0, 1, 2, 3, 4]), tensor([0.0000, 0.2500, 0.5000, 0.7500]))
+    """
+    if end is None:
+        start, end = 0, start
+    start, end, step = (x.item() if isinstance(x, Tensor) else x for x in (start, end, step))
+    if step == 0:
+        raise ShapeError("arange: step must not be zero")
+    if (end - start) * step < 0:
+        raise ShapeError(f"arange: step {step} leads away from end: start {start}, end {end}")
+    integers = all(isinstance(x, (int, np.integer)) for x in (start, end, step))
+    target = (INT64 if integers else default_float()) if dtype is None else as_numpy_dtype(dtype)
+    n = -(-(end - start) // step) if integers else math.ceil((end - start) / step)
+    work = np.int64 if integers else np.float64
+    return _finish((work(start) + np.arange(n, dtype=work) * work(step)).astype(target), requires_grad)
+
+
+def linspace(
+    start: Any, end: Any, steps: int, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """``steps`` evenly spaced numbers from ``start`` to ``end``, both included."""
+    start, end = (x.item() if isinstance(x, Tensor) else x for x in (start, end))
+    if steps < 0:
+        raise ShapeError(f"linspace: the number of steps must not be negative, got {steps}")
+    return _finish(np.linspace(start, end, steps).astype(_float_dtype(dtype)), requires_grad)
+
+
+def eye(
+    n: int, m: int | None = None, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """The identity matrix of n rows and m (default n) columns."""
+    return _finish(np.eye(n, m, dtype=_float_dtype(dtype)), requires_grad)
+
+
+# -- random -----------------------------------------------------------------------------------------------
+
+
+def rand(
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Uniform random numbers on [0, 1)."""
+    target = _float_dtype(dtype)
+    require_float(target, "rand")
+    return _finish((generator or default_generator).uniform(shape_of(size, "rand"), target), requires_grad)
+
+
+def randn(
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Standard normal random numbers."""
+    target = _float_dtype(dtype)
+    require_float(target, "randn")
+    return _finish((generator or default_generator).normal(shape_of(size, "randn"), target), requires_grad)
+
+
+def rand_like(input: Tensor, *, dtype: dtype | None = None, generator: Generator | None = None) -> Tensor:
+    """Uniform random numbers in the shape of ``input``."""
+    target = _like(input, dtype)
+    require_float(target, "rand_like")
+    return wrap((generator or default_generator).uniform(input._value.shape, target))
+
+
+def randn_like(input: Tensor, *, dtype: dtype | None = None, generator: Generator | None = None) -> Tensor:
+    """Standard normal random numbers in the shape of ``input``."""
+    target = _like(input, dtype)
+    require_float(target, "randn_like")
+    return wrap((generator or default_generator).normal(input._value.shape, target))
+
+
+def randint(
+    low: int,
+    high: Any = None,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Random integers in [low, high); ``randint(high, size)`` counts from 0."""
+    if size is None:
+        low, high, size = 0, low, high
+    if high is None or size is None:
+        raise TypeError("randint: needs (high, size) or (low, high, size)")
+    if low >= high:
+        raise ThalwegError(f"randint: low must be below high, got [{low}, {high})")
+    value = (generator or default_generator).integers(low, high, shape_of((size,), "randint"))
+    return _finish(value.astype(INT64 if dtype is None else as_numpy_dtype(dtype)), requires_grad)
+
+
+def randperm(
+    n: int,
+    *,
+    generator: Generator | None = None,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """A random permutation of 0 … n - 1."""
+    value = (generator or default_generator).permutation(n)
+    return _finish(value.astype(INT64 if dtype is None else as_numpy_dtype(dtype)), requires_grad)
+
+
+def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None) -> Tensor:
+    """Normal random numbers: of the shape ``size``, or one for each element of the tensors ``mean`` and ``std``."""
+    if size is not None:
+        return wrap(
+            np.asarray(mean + std * (generator or default_generator).normal(shape_of((size,), "normal"), default_float()))
+        )
+    values = [x._value if isinstance(x, Tensor) else x for x in (mean, std)]
+    shape = np.broadcast_shapes(*(np.shape(v) for v in values))
+    target = next((v.dtype for v in values if hasattr(v, "dtype")), default_float())
+    noise = (generator or default_generator).normal(shape, target)
+    return wrap(np.asarray(values[0] + values[1] * noise, target))
+
+
+def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
+    """1 with the probability that ``input`` holds (or ``p``), else 0."""
+    value = input._value
+    probability = value if p is None else p
+    if not np.all((np.asarray(probability) >= 0) & (np.asarray(probability) <= 1)):
+        raise ThalwegError("bernoulli: probabilities must lie between 0 and 1")
+    draw = (generator or default_generator).uniform(value.shape, default_float())
+    return wrap((draw < probability).astype(value.dtype))
+
+
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
+) -> Tensor:
+    """Positions drawn with the weights in the rows of ``input``: (n,) or (m, n) -> (..., num_samples) int64."""
+    weights = np.asarray(input._value, np.float64)
+    rows = weights.reshape(-1, weights.shape[-1])
+    if not np.all(np.isfinite(rows)) or np.any(rows < 0) or np.any(rows.sum(1) <= 0):
+        raise ThalwegError("multinomial: weights must be finite, not negative, and not all zero")
+    if not replacement and np.any((rows > 0).sum(1) < num_samples):
+        raise ThalwegError(f"multinomial: can't draw {num_samples} samples without replacement from fewer weights")
+    source = generator or default_generator
+    if replacement:
+        edges = np.cumsum(rows, 1)
+        draws = source.uniform((len(rows), num_samples), np.dtype(np.float64)) * edges[:, -1:]
+        picks = np.stack([np.searchsorted(e, d, side="right") for e, d in zip(edges, draws, strict=True)])
+        picks = np.minimum(picks, rows.shape[1] - 1)
+    else:  # the largest of u ** (1 / w), Efraimidis and Spirakis (2006)
+        with np.errstate(divide="ignore"):
+            keys = np.log1p(-source.uniform(rows.shape, np.dtype(np.float64))) / rows
+        picks = np.argsort(-keys, axis=1, kind="stable")[:, :num_samples]
+    return wrap(picks.astype(np.int64).reshape(*weights.shape[:-1], num_samples))
+
+
+__all__ = [
+    "arange", "as_tensor", "asarray", "bernoulli", "empty", "empty_like", "eye", "from_numpy", "full", "full_like",
+    "linspace", "multinomial", "normal", "ones", "ones_like", "rand", "rand_like", "randint", "randn", "randn_like",
+    "randperm", "tensor", "zeros", "zeros_like",
+]  # fmt: skip

@@ -1,0 +1,599 @@
+"""Elementwise arithmetic and functions, each with its derivative.
+
+At places where the derivative is infinite or undefined the docstring says what is returned. Everywhere a
+cotangent of exactly 0 stays 0: ``where(x > 0, sqrt(x), x)`` has a finite gradient at x < 0.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .base import Elementwise, Unary, convert, isfinite, quiet, safe_mul, where
+
+TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
+
+
+# -- sums, products, powers -------------------------------------------------------------------------------
+
+
+class Add(Elementwise):
+    """a + b."""
+
+    forward = staticmethod(np.add)
+
+    def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return dy
+
+    def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return dy
+
+
+class Sub(Elementwise):
+    """a - b."""
+
+    forward = staticmethod(np.subtract)
+
+    def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return dy
+
+    def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return -dy
+
+
+class Mul(Elementwise):
+    """a * b."""
+
+    saves = (0, 1)
+    forward = staticmethod(np.multiply)
+
+    def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return safe_mul(dy, b)
+
+    def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return safe_mul(dy, a)
+
+
+class Div(Elementwise):
+    """a / b in floating point.
+
+    x / 0 is ±inf (NaN for 0 / 0); there d/da = ±inf and d/db = NaN or ±inf by the formulas 1 / b and -y / b.
+    """
+
+    saves = (1,)
+    saves_output = True
+    real = True
+    forward = staticmethod(quiet(np.divide))
+
+    def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return safe_mul(dy, 1.0 / b)
+
+    def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return safe_mul(dy, -y / b)
+
+
+class Pow(Elementwise):
+    """a ** b.
+
+    d/da = b a**(b-1), exactly 0 where b = 0, also at a = 0 (x ** 0 is the constant 1).
+    d/db = y log(a), exactly 0 where a = 0 and b >= 0, as in PyTorch; NaN for a < 0.
+    """
+
+    saves = (0, 1)
+    saves_output = True
+
+    @staticmethod
+    def forward(a: Any, b: Any) -> Any:  # type: ignore[override]
+        if type(b) is int or type(b) is float:
+            if b == 2:
+                return np.multiply(a, a)
+            if b == 3:
+                return a * a * a
+            if b == 0.5:
+                return _sqrt(a)
+        return _power(a, b)
+
+    def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        if isinstance(b, (int, float)):
+            if b == 0:
+                return dy * 0
+            return dy if b == 1 else safe_mul(dy, b * a ** (b - 1))
+        return safe_mul(dy, where(b == 0, 0.0, b * a ** where(b == 0, 1.0, b - 1)))
+
+    def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        if isinstance(a, (int, float)):
+            slope = y * math.log(a) if a > 0 else where(b >= 0, 0.0, math.nan) if a == 0 else y * math.nan
+            return safe_mul(dy, slope)
+        known = (a == 0) & (b >= 0)
+        return safe_mul(dy, where(known, 0.0, y * log(where(known, 1.0, a))))
+
+
+_power = quiet(np.power)
+_sqrt = quiet(np.sqrt)
+
+
+class Neg(Unary):
+    """-x."""
+
+    forward = staticmethod(np.negative)
+
+    def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
+        return -dy
+
+
+class Abs(Unary):
+    """|x|; the derivative is sign(x), 0 at 0."""
+
+    saves = (0,)
+    forward = staticmethod(np.absolute)
+
+    def derivative(self, y: Any, x: Any) -> Any:
+        return sign(x)
+
+
+class Sign(Unary):
+    """-1, 0 or 1 (NaN for NaN); its derivative is 0."""
+
+    def forward(self, x: Any) -> Any:
+        return np.sign(x) if x.dtype.kind != "b" else x.copy()
+
+    def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
+        return dy * 0
+
+
+class Reciprocal(Unary):
+    """1 / x; infinite at 0, with derivative -inf there."""
+
+    saves_output = True
+    real = True
+    forward = staticmethod(quiet(np.reciprocal))
+
+    def derivative(self, y: Any, x: Any) -> Any:
+        return -y * y
+
+
+class Sqrt(Unary):
+    """The square root: NaN for x < 0. At 0 the derivative is +inf, the second derivative -inf."""
+
+    saves_output = True
+    real = True
+    forward = staticmethod(_sqrt)
+
+    def derivative(self, y: Any, x: Any) -> Any:
+        return 0.5 / y
+
+
+class Rsqrt(Unary):
+    """1 / sqrt(x): inf at 0, NaN for x < 0."""
+
+    saves_output = True
+    real = True
+
+    @staticmethod
+    @quiet
+    def forward(x: Any) -> Any:  # type: ignore[override]
+        return 1 / np.sqrt(x)
+
+    def derivative(self, y: Any, x: Any) -> Any:
+        return -0.5 * y * y * y
+
+
+# -- exponentials -----------------------------------------------------------------------------------------
+
+
+class Exp(Unary):
+    """e ** x."""
+
+    saves_output = True
+    real = True
+    forward = staticmethod(quiet(np.exp))
+
+    def derivative(self, y: Any, x: Any) -> Any:
+        return y
+
+
+class Expm1(Unary):
+    """exp(x) - 1, accurate near 0."""
+
+    saves_output = True
+    real = True
+    forward = staticmethod(quiet(np.expm1))
+
+    def derivative(self, y: Any, x: Any) -> Any:
+        return y + 1
+
+
+class Log(Unary):
+    """The natural logarithm: -inf at 0, NaN for x < 0. The derivative is 1 / x, +inf at 0."""
+
+    saves = (0,)
+    real = True
+    forward = staticmethod(quiet(np.log))
+
+    def derivative(self, y: Any, x: Any) -> Any:
+        return 1.0 / x
+
+
+class Log1p(Unary):
+    """log(1 + x), accurate near 0."""
+
+    saves = (0,)
+    real = True
+    forward = staticmethod(quiet(np.log1p))
+
+    def derivative(self, y: Any, x: Any) -> Any:
+        return 1.0 / (x + 1)
+
+
+class Tanh(Unary):
+    """The hyperbolic tangent.
+
+    The derivative is written (1 - y)(1 + y) and read from the output: 1 / cosh(x)**2 is the same number, but its
+    own derivative is NaN once cosh overflows. Where y rounds to ±1 it is exactly 0. DLMF 4.34.8.
+    """
+
+    saves_output = True
+    real = True
+    forward = staticmethod(np.tanh)
+
+    def derivative(self, y: Any, x: Any) -> Any:
+        return (1 - y) * (1 + y)
+
+
+class Sigmoid(Unary):
+    """1 / (1 + exp(-x)), without overflow; the derivative is y (1 - y)."""
+
+    saves_output = True
+    real = True
+
+    @staticmethod
+    @quiet
+    def forward(x: Any) -> Any:  # type: ignore[override]
+        # exp(-x) overflows to inf for very negative x, and 1 / (1 + inf) = 0 is the right limit, but the
+        # relative error is large just before; exp(x) / (1 + exp(x)) is accurate there.
+        e = np.exp(-np.abs(x))
+        return np.where(x < 0, e, 1) / (1 + e)
+
+    def derivative(self, y: Any, x: Any) -> Any:
+        return y * (1 - y)
+
+
+class Softplus(Unary):
+    """log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|)), without overflow; the derivative is sigmoid(x)."""
+
+    saves = (0,)
+    real = True
+
+    @staticmethod
+    @quiet
+    def forward(x: Any) -> Any:  # type: ignore[override]
+        return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+    def derivative(self, y: Any, x: Any) -> Any:
+        return sigmoid(x)
+
+
+class Erf(Unary):
+    """The error function; the derivative is 2 / sqrt(pi) * exp(-x**2)."""
+
+    saves = (0,)
+    real = True
+
+    def forward(self, x: Any) -> Any:
+        from .special import erf as erf_values
+
+        return erf_values(x)
+
+    def derivative(self, y: Any, x: Any) -> Any:
+        return TWO_OVER_SQRT_PI * exp(-x * x)
+
+
+# -- trigonometry -----------------------------------------------------------------------------------------
+
+
+class Sin(Unary):
+    """The sine of an angle in radians."""
+
+    saves = (0,)
+    real = True
+    forward = staticmethod(quiet(np.sin))
+
+    def derivative(self, y: Any, x: Any) -> Any:
+        return cos(x)
+
+
+class Cos(Unary):
+    """The cosine of an angle in radians."""
+
+    saves = (0,)
+    real = True
+    forward = staticmethod(quiet(np.cos))
+
+    def derivative(self, y: Any, x: Any) -> Any:
+        return -sin(x)
+
+
+class Atan2(Elementwise):
+    """The angle of the point (b, a), in (-pi, pi]; the derivative at the origin is NaN or ±inf."""
+
+    saves = (0, 1)
+    real = True
+    forward = staticmethod(np.arctan2)
+
+    def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return safe_mul(dy, b / (a * a + b * b))
+
+    def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return safe_mul(dy, -a / (a * a + b * b))
+
+
+# -- choices ----------------------------------------------------------------------------------------------
+
+
+class Relu(Unary):
+    """max(x, 0), NaN for NaN; the derivative at 0 is 0, as in PyTorch."""
+
+    saves_output = True
+
+    def forward(self, x: Any) -> Any:
+        return np.maximum(x, 0)
+
+    def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
+        return where(y > 0, dy, 0.0)
+
+
+class Maximum(Elementwise):
+    """The larger of a and b, NaN if one is NaN; where they are equal each gets half of the cotangent."""
+
+    saves = (0, 1)
+    forward = staticmethod(np.maximum)
+
+    def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return where(a == b, dy * 0.5, where(a > b, dy, 0.0))
+
+    def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return where(a == b, dy * 0.5, where(a > b, 0.0, dy))
+
+
+class Minimum(Elementwise):
+    """The smaller of a and b, NaN if one is NaN; where they are equal each gets half of the cotangent."""
+
+    saves = (0, 1)
+    forward = staticmethod(np.minimum)
+
+    def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return where(a == b, dy * 0.5, where(a < b, dy, 0.0))
+
+    def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return where(a == b, dy * 0.5, where(a < b, 0.0, dy))
+
+
+# -- integers and rounding --------------------------------------------------------------------------------
+
+
+class _Rounding(Unary):
+    """A staircase: its derivative is 0."""
+
+    def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
+        return dy * 0
+
+
+class Floor(_Rounding):
+    """The largest integer not above x."""
+
+    def forward(self, x: Any) -> Any:
+        return np.floor(x) if x.dtype.kind == "f" else x.copy()
+
+
+class Ceil(_Rounding):
+    """The smallest integer not below x."""
+
+    def forward(self, x: Any) -> Any:
+        return np.ceil(x) if x.dtype.kind == "f" else x.copy()
+
+
+class Trunc(_Rounding):
+    """x without its fraction."""
+
+    def forward(self, x: Any) -> Any:
+        return np.trunc(x) if x.dtype.kind == "f" else x.copy()
+
+
+class Round(_Rounding):
+    """The nearest integer, halves to even."""
+
+    def forward(self, x: Any) -> Any:
+        return np.rint(x) if x.dtype.kind == "f" else x.copy()
+
+
+class FloorDivide(Elementwise):
+    """floor(a / b); integers divided by zero raise ZeroDivisionError, as PyTorch does."""
+
+    def forward(self, a: Any, b: Any) -> Any:
+        _refuse_zero(a, b, "floor_divide")
+        return _floor_divide(a, b)
+
+    def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return dy * 0
+
+    def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return dy * 0
+
+
+class Remainder(Elementwise):
+    """a - b floor(a / b): the sign is b's, as in Python."""
+
+    saves = (0, 1)
+
+    def forward(self, a: Any, b: Any) -> Any:
+        _refuse_zero(a, b, "remainder")
+        return _remainder(a, b)
+
+    def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return dy
+
+    def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return -dy * floor(a / b)
+
+
+class Fmod(Elementwise):
+    """a - b trunc(a / b): the sign is a's, as in C."""
+
+    saves = (0, 1)
+
+    def forward(self, a: Any, b: Any) -> Any:
+        _refuse_zero(a, b, "fmod")
+        return _fmod(a, b)
+
+    def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return dy
+
+    def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return -dy * trunc(a / b)
+
+
+_floor_divide, _remainder, _fmod = quiet(np.floor_divide), quiet(np.remainder), quiet(np.fmod)
+
+
+def _refuse_zero(a: Any, b: Any, name: str) -> None:
+    integers = all(getattr(v, "dtype", np.dtype(type(v))).kind in "iub" for v in (a, b))
+    if integers and not np.all(b):
+        raise ZeroDivisionError(f"{name}: integer division by zero; use floating-point tensors to get inf or NaN")
+
+
+# -- comparisons and logic --------------------------------------------------------------------------------
+
+
+class _Comparison(Elementwise):
+    differentiable = False
+    boolean = True
+
+
+class Eq(_Comparison):
+    """a == b."""
+
+    forward = staticmethod(np.equal)
+
+
+class Ne(_Comparison):
+    """a != b."""
+
+    forward = staticmethod(np.not_equal)
+
+
+class Lt(_Comparison):
+    """a < b."""
+
+    forward = staticmethod(np.less)
+
+
+class Le(_Comparison):
+    """a <= b."""
+
+    forward = staticmethod(np.less_equal)
+
+
+class Gt(_Comparison):
+    """a > b."""
+
+    forward = staticmethod(np.greater)
+
+
+class Ge(_Comparison):
+    """a >= b."""
+
+    forward = staticmethod(np.greater_equal)
+
+
+class LogicalAnd(_Comparison):
+    """True where both are non-zero."""
+
+    forward = staticmethod(np.logical_and)
+
+
+class LogicalOr(_Comparison):
+    """True where one is non-zero."""
+
+    forward = staticmethod(np.logical_or)
+
+
+class LogicalXor(_Comparison):
+    """True where exactly one is non-zero."""
+
+    forward = staticmethod(np.logical_xor)
+
+
+class LogicalNot(Unary):
+    """True where x is zero."""
+
+    differentiable = False
+    boolean = True
+    forward = staticmethod(np.logical_not)
+
+
+class IsNan(Unary):
+    """True where x is NaN."""
+
+    differentiable = False
+    boolean = True
+    forward = staticmethod(np.isnan)
+
+
+class IsInf(Unary):
+    """True where x is infinite."""
+
+    differentiable = False
+    boolean = True
+    forward = staticmethod(np.isinf)
+
+
+class BitwiseAnd(Elementwise):
+    """a & b for integers and booleans."""
+
+    differentiable = False
+    forward = staticmethod(np.bitwise_and)
+
+
+class BitwiseOr(Elementwise):
+    """a | b for integers and booleans."""
+
+    differentiable = False
+    forward = staticmethod(np.bitwise_or)
+
+
+class BitwiseXor(Elementwise):
+    """a ^ b for integers and booleans."""
+
+    differentiable = False
+    forward = staticmethod(np.bitwise_xor)
+
+
+class BitwiseNot(Unary):
+    """~x for integers; ``not`` for booleans."""
+
+    differentiable = False
+    forward = staticmethod(np.invert)
+
+
+add, sub, mul, div, pow_ = Add(), Sub(), Mul(), Div(), Pow()
+neg, abs_, sign, reciprocal, sqrt, rsqrt = Neg(), Abs(), Sign(), Reciprocal(), Sqrt(), Rsqrt()
+exp, expm1, log, log1p = Exp(), Expm1(), Log(), Log1p()
+tanh, sigmoid, softplus, erf = Tanh(), Sigmoid(), Softplus(), Erf()
+sin, cos, atan2 = Sin(), Cos(), Atan2()
+relu, maximum, minimum = Relu(), Maximum(), Minimum()
+floor, ceil, trunc, round_ = Floor(), Ceil(), Trunc(), Round()
+floor_divide, remainder, fmod = FloorDivide(), Remainder(), Fmod()
+eq, ne, lt, le, gt, ge = Eq(), Ne(), Lt(), Le(), Gt(), Ge()
+logical_and, logical_or, logical_xor, logical_not = LogicalAnd(), LogicalOr(), LogicalXor(), LogicalNot()
+bitwise_and, bitwise_or, bitwise_xor, bitwise_not = BitwiseAnd(), BitwiseOr(), BitwiseXor(), BitwiseNot()
+isnan, isinf = IsNan(), IsInf()
+
+__all__ = [
+    "abs_", "add", "atan2", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "ceil", "convert", "cos",
+    "div", "eq", "erf", "exp", "expm1", "floor", "floor_divide", "fmod", "ge", "gt", "isfinite", "isinf", "isnan",
+    "le", "log", "log1p", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "maximum", "minimum",
+    "mul", "ne", "neg", "pow_", "reciprocal", "relu", "remainder", "round_", "rsqrt", "safe_mul", "sigmoid",
+    "sign", "sin", "softplus", "sqrt", "sub", "tanh", "trunc", "where",
+]  # fmt: skip

@@ -1,0 +1,157 @@
+"""Indexing by integer arrays: reading and writing, with adjoints that add up repeated positions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.primitive import Primitive
+from .broadcast import sum_to
+
+__all__ = ["gather", "index_put", "scatter_add", "take", "take_adjoint"]
+
+
+class _AllFrom:
+    """Every position from ``first`` on, as ``saves``."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+
+    def __contains__(self, position: int) -> bool:
+        return position >= self.first
+
+
+def fill(pattern: tuple[Any, ...], indices: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The index that ``pattern`` stands for: "array" marks the places of the index arrays."""
+    arrays = iter(indices)
+    return tuple(next(arrays) if isinstance(p, str) else p for p in pattern)
+
+
+class Take(Primitive):
+    """x[index] with integer arrays among the indices; a copy.
+
+    ``pattern`` is the index with "array" in the places of ``indices``; NumPy's rules on broadcasting and on the
+    place of the result's axes hold, which are PyTorch's too.
+    """
+
+    outlines = True
+
+    saves = _AllFrom(1)
+
+    def forward(self, x: Any, *indices: Any, pattern: tuple[Any, ...]) -> Any:
+        return x[fill(pattern, indices)]
+
+    def shape(self, x: Any, *indices: Any, pattern: tuple[Any, ...]) -> tuple[int, ...]:
+        probes = tuple(np.zeros(i.shape, np.int64) for i in indices)
+        return tuple(np.broadcast_to(np.zeros((), bool), x.shape)[fill(pattern, probes)].shape)
+
+    def pullback_0(self, dy: Any, y: Any, x: Any, *indices: Any, pattern: tuple[Any, ...]) -> Any:
+        return take_adjoint(dy, *indices, pattern=pattern, shape=x.shape)
+
+
+class TakeAdjoint(Primitive):
+    """Zeros of ``shape`` to which ``dy`` is added at the index; repeated positions add up."""
+
+    saves = _AllFrom(1)
+
+    def forward(self, dy: Any, *indices: Any, pattern: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+        y = np.zeros(shape, dy.dtype)
+        np.add.at(y, fill(pattern, indices), dy)
+        return y
+
+    def shape(self, dy: Any, *indices: Any, pattern: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape
+
+    def pullback_0(
+        self, dz: Any, z: Any, dy: Any, *indices: Any, pattern: tuple[Any, ...], shape: tuple[int, ...]
+    ) -> Any:
+        return take(dz, *indices, pattern=pattern)
+
+
+class IndexPut(Primitive):
+    """``x`` with ``value`` written (or added, with ``accumulate``) at an index with integer arrays."""
+
+    outlines = True
+
+    saves = _AllFrom(2)
+
+    def forward(self, x: Any, value: Any, *indices: Any, pattern: tuple[Any, ...], accumulate: bool) -> Any:
+        y = x.copy()
+        self.write(y, value, *indices, pattern=pattern, accumulate=accumulate)
+        return y
+
+    @staticmethod
+    def write(y: Any, value: Any, *indices: Any, pattern: tuple[Any, ...], accumulate: bool) -> None:
+        """The same in place."""
+        where = fill(pattern, indices)
+        if accumulate:
+            np.add.at(y, where, value)
+        else:
+            y[where] = value
+
+    def shape(self, x: Any, value: Any, *indices: Any, **params: Any) -> tuple[int, ...]:
+        return tuple(x.shape)
+
+    def pullback_0(
+        self, dy: Any, y: Any, x: Any, value: Any, *indices: Any, pattern: tuple[Any, ...], accumulate: bool
+    ) -> Any:
+        return dy if accumulate else index_put(dy, 0.0, *indices, pattern=pattern, accumulate=False)
+
+    def pullback_1(
+        self, dy: Any, y: Any, x: Any, value: Any, *indices: Any, pattern: tuple[Any, ...], accumulate: bool
+    ) -> Any:
+        return sum_to(take(dy, *indices, pattern=pattern), value.shape)
+
+
+class Gather(Primitive):
+    """y[i][j][k] = x[index[i][j][k]][j][k] for dim 0, and so for the others.
+
+    index : as many axes as ``x``, no size larger except along ``dim``
+    """
+
+    saves = (1,)
+    outlines = True
+
+    def forward(self, x: Any, index: Any, dim: int) -> Any:
+        return x[along(index, dim)]
+
+    def shape(self, x: Any, index: Any, dim: int) -> tuple[int, ...]:
+        return tuple(index.shape)
+
+    def pullback_0(self, dy: Any, y: Any, x: Any, index: Any, dim: int) -> Any:
+        zeros = np.zeros(x.shape, x.dtype)
+        return scatter_add(zeros, index, dy, dim=dim)
+
+
+class ScatterAdd(Primitive):
+    """``x`` with src[i][j][k] added at [index[i][j][k]][j][k] for dim 0, and so for the others."""
+
+    saves = (1,)
+
+    def forward(self, x: Any, index: Any, src: Any, dim: int) -> Any:
+        y = x.copy()
+        where = along(index, dim)
+        np.add.at(y, where, src[tuple(slice(0, n) for n in index.shape)])
+        return y
+
+    def shape(self, x: Any, index: Any, src: Any, dim: int) -> tuple[int, ...]:
+        return tuple(x.shape)
+
+    def pullback_0(self, dy: Any, y: Any, x: Any, index: Any, src: Any, dim: int) -> Any:
+        return dy
+
+    def pullback_2(self, dy: Any, y: Any, x: Any, index: Any, src: Any, dim: int) -> Any:
+        return gather(dy, index, dim=dim)
+
+
+def along(index: Any, dim: int) -> tuple[Any, ...]:
+    """The index tuple that reads ``index`` along ``dim`` and the own position along the other axes."""
+    if index.ndim == 2 and index.shape[1] == 1 and dim == 1:  # one class a row, the commonest
+        return np.arange(index.shape[0])[:, None], index
+    grids = np.ogrid[tuple(slice(0, n) for n in index.shape)]
+    return tuple(index if i == dim else g for i, g in enumerate(grids))
+
+
+take, take_adjoint, index_put = Take(), TakeAdjoint(), IndexPut()
+gather, scatter_add = Gather(), ScatterAdd()

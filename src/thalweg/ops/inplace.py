@@ -1,0 +1,116 @@
+"""In-place changes: the memory is overwritten and the tape is told.
+
+A change of a tensor replaces its node by that of the out-of-place operation. A change of a view replaces the
+node of its base by a ViewScatter of the new value, and every view of the base finds its own node stale
+(``core.tape.refresh``). The version counter, shared by all views, goes up each time.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.dtypes import promote_numpy
+from ..core.modes import state
+from ..core.primitive import Primitive
+from ..core.tape import LEAF, Node, Outline, edge_of, refresh
+from ..core.tensor import Tensor
+from ..errors import AutogradError, DtypeError, ShapeError
+from .shape import view_scatter
+
+__all__ = ["apply_inplace", "overwrite"]
+
+
+def check_writable(x: Tensor, name: str) -> None:
+    """Refuse a recorded change of a leaf that requires a gradient, or of a view of one."""
+    if not state.recording:
+        return
+    y = x
+    if y._view is not None:
+        refresh(y)
+    if y._node is LEAF:
+        raise AutogradError(
+            f"{name}: a leaf tensor that requires grad can't be changed in place; do it under tw.no_grad(), or on a "
+            "clone()"
+        )
+    while y._view is not None:
+        y = y._view.parent
+        if y._node is LEAF:
+            raise AutogradError(
+                f"{name}: a view of a leaf tensor that requires grad can't be changed in place; do it under "
+                "tw.no_grad(), or on a clone()"
+            )
+
+
+def apply_inplace(x: Tensor, primitive: Primitive, args: tuple[Any, ...], name: str, **params: Any) -> Tensor:
+    """``x`` becomes ``primitive(*args)``, where ``x`` itself is among ``args``."""
+    check_writable(x, name)
+    result = primitive(*args, **params)
+    if result._value.shape != x._value.shape:
+        raise ShapeError(
+            f"{name}: the result has shape {tuple(result._value.shape)}, which does not fit into the tensor's shape "
+            f"{tuple(x._value.shape)}"
+        )
+    old, new = x._value.dtype, result._value.dtype
+    if promote_numpy(old, new) != old and not (old.kind == "f" and new.kind == "f"):
+        if "biuf".index(new.kind) > "biuf".index(old.kind):
+            raise DtypeError(f"{name}: a result of dtype {new} can't be stored in a tensor of dtype {old}")
+    node = result._node
+    if node is not None and node.inputs is not None:
+        _detach_saved(node, x)
+    return overwrite(x, result._value, None if node is None else edge_of(result))
+
+
+def _detach_saved(node: Node, x: Tensor) -> None:
+    """Give the node a copy of the old value of ``x`` where its rules need it: that memory is about to change."""
+    assert node.inputs is not None
+    versions = []
+    inputs = list(node.inputs)
+    for cell, count, position in node.versions:
+        if cell is x._version:
+            inputs[position] = np.array(inputs[position])
+            cell, count = [0], 0
+        versions.append((cell, count, position))
+    node.inputs, node.versions = tuple(inputs), tuple(versions)
+
+
+def overwrite(x: Tensor, value: Any, edge: Any) -> Tensor:
+    """Write ``value`` into the memory of ``x``; ``edge`` leads to the node that made it, or is None."""
+    recorded = state.recording and (edge is not None or x.requires_grad)
+    if recorded:
+        rebase(x, edge)
+    if not x._value.flags.writeable:
+        raise ShapeError(
+            "in-place: this memory can't be written: it is an expanded view whose elements share places, or a "
+            "read-only array; clone() it first"
+        )
+    with np.errstate(all="ignore"):
+        x._value[...] = value
+    x._version[0] += 1
+    if recorded and x._view is not None:
+        x._view.count = -1  # its node is made anew from the base's
+    return x
+
+
+def rebase(x: Tensor, edge: Any) -> None:
+    """Give ``x``, or the base that it is a view of, the history of its new value."""
+    if x._view is None and type(edge) is Node:
+        x._node = edge
+        return
+    steps: list[Any] = []
+    base = x
+    while base._view is not None:
+        steps.append((base._view.primitive, base._view.params))
+        base = base._view.parent
+    steps.reverse()
+    base._node = Node(
+        view_scatter,
+        (edge_of(base), edge),
+        (Outline(base._value), Outline(x._value)),
+        None,
+        base._value.shape,
+        base._value.dtype,
+        (),
+        {"steps": tuple(steps)},
+    )

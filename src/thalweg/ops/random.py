@@ -1,0 +1,155 @@
+"""Random numbers from a counter-based generator: Philox-4x64.
+
+A generator is a seed and a counter, nothing else. Every draw takes whole blocks of four 64-bit words and moves
+the counter on by the number of blocks, so a draw depends only on (seed, counter, number of words).
+Reference: Salmon et al. (2011), Parallel random numbers: as easy as 1, 2, 3.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+import numpy as np
+
+from ..core.tensor import Tensor, wrap
+from ..errors import DtypeError, ShapeError
+
+__all__ = ["Generator", "default_generator", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state"]
+
+
+class Generator:
+    """A stream of random numbers of its own.
+
+    >>> import thalweg as tw
+    >>> a, b = tw.Generator().manual_seed(7), tw.Generator().manual_seed(7)
+    >>> bool((tw.rand(3, generator=a) == tw.rand(3, generator=b)).all())
+    True
+    """
+
+    def __init__(self, device: Any = "cpu") -> None:
+        self._seed = 0
+        self._counter = 0
+        self._philox = np.random.Philox(key=0)
+        self._position = -1  # the counter at which the bit generator stands
+        self.manual_seed(67280421310721)
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Start the stream that belongs to ``seed`` (any int; negative ones count from 2**64)."""
+        self._seed = int(seed) % 2**64
+        self._counter = 0
+        self._position = -1
+        return self
+
+    def seed(self) -> int:
+        """Start a stream that nobody can foresee; returns its seed."""
+        value = int.from_bytes(os.urandom(8), "little")
+        self.manual_seed(value)
+        return value
+
+    def initial_seed(self) -> int:
+        """The seed of this stream."""
+        return self._seed
+
+    def get_state(self) -> Tensor:
+        """Seed and counter as an int64 tensor of 2 elements."""
+        return wrap(np.array([self._seed, self._counter], np.uint64).view(np.int64))
+
+    def set_state(self, new_state: Tensor) -> Generator:
+        """Continue where ``get_state`` was taken."""
+        value = np.asarray(new_state._value)
+        if value.shape != (2,) or value.dtype != np.int64:
+            raise ShapeError(
+                f"set_state: expects the int64 tensor of 2 elements that get_state gave, got {value.dtype} "
+                f"of shape {value.shape}"
+            )
+        self._seed, self._counter = (int(v) for v in value.view(np.uint64))
+        self._position = -1
+        return self
+
+    def words(self, n: int) -> Any:
+        """``n`` random 64-bit words."""
+        if self._position != self._counter:
+            self._philox.state = {
+                "bit_generator": "Philox",
+                "state": {
+                    "counter": np.array([self._counter, 0, 0, 0], np.uint64),
+                    "key": np.array([self._seed, 0], np.uint64),
+                },
+                "buffer": np.zeros(4, np.uint64),
+                "buffer_pos": 4,
+                "has_uint32": 0,
+                "uinteger": 0,
+            }
+        blocks = -(-n // 4)
+        result = self._philox.random_raw(4 * blocks)
+        self._counter = self._position = self._counter + blocks
+        return result[:n]
+
+    def uniform(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """Uniform on [0, 1): 53 random bits for float64, 24 for the others, as many words as elements."""
+        n = math.prod(shape)
+        if dtype == np.float64:
+            return ((self.words(n) >> np.uint64(11)) * 2.0**-53).reshape(shape)
+        halves = self.words(-(-n // 2)).view(np.uint32)[:n]
+        bits = 24 if dtype == np.float32 else 11
+        return ((halves >> np.uint32(32 - bits)).astype(np.float32) * np.float32(2.0**-bits)).astype(dtype).reshape(shape)
+
+    def normal(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """Standard normal by Box and Muller's transform: sqrt(-2 log(1 - u)) times cos and sin of 2 pi v."""
+        n = math.prod(shape)
+        half = -(-n // 2)
+        work = np.float64 if dtype == np.float64 else np.float32
+        u, v = self.uniform((2, half), work)
+        radius = np.sqrt(-2 * np.log1p(-u))
+        angle = work(2 * math.pi) * v
+        return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:n].astype(dtype).reshape(shape)
+
+    def integers(self, low: int, high: int, shape: tuple[int, ...]) -> Any:
+        """Integers in [low, high), by the high word of a 64 x 32-bit product: bias below 2**-32 for spans < 2**32."""
+        n = math.prod(shape)
+        span = high - low
+        words = self.words(n)
+        if span <= 2**32:
+            top = ((words >> np.uint64(32)) * np.uint64(span) + ((words & np.uint64(2**32 - 1)) * np.uint64(span) >> np.uint64(32))) >> np.uint64(32)
+        else:
+            top = words % np.uint64(span)
+        return (top.astype(np.int64) + low).reshape(shape)
+
+    def permutation(self, n: int) -> Any:
+        """A random order of 0 … n - 1: the order of n random words."""
+        return np.argsort(self.words(n), kind="stable")
+
+
+default_generator = Generator()
+
+
+def manual_seed(seed: int) -> Generator:
+    """Seed the default generator and return it."""
+    return default_generator.manual_seed(seed)
+
+
+def seed() -> int:
+    """Seed the default generator from the operating system; returns the seed."""
+    return default_generator.seed()
+
+
+def initial_seed() -> int:
+    """The default generator's seed."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state() -> Tensor:
+    """The default generator's state."""
+    return default_generator.get_state()
+
+
+def set_rng_state(new_state: Tensor) -> None:
+    """Continue the default generator from a state."""
+    default_generator.set_state(new_state)
+
+
+def require_float(dtype: Any, name: str) -> None:
+    if dtype.kind != "f":
+        raise DtypeError(f"{name}: random numbers of this kind are floating-point, not {dtype}")

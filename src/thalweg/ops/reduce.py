@@ -1,0 +1,168 @@
+"""Reductions over axes. ``dims`` is a tuple of non-negative axes; ``keepdim`` keeps them with size 1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.dtypes import BOOL, INT64
+from ..core.primitive import Primitive, raw_dtype
+from ..errors import ShapeError
+from .base import convert, safe_mul
+from .broadcast import reduced_shape, repeat_back, reshape, sum_
+from .shape import cat, flip, index, permute
+
+__all__ = ["all_", "amax", "amin", "any_", "argmax", "argmin", "cumsum", "prod", "sum_"]
+
+
+class _Reduction(Primitive):
+    def shape(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> tuple[int, ...]:
+        return reduced_shape(x.shape, dims, keepdim)
+
+
+class Prod(_Reduction):
+    """The product over ``dims``; exact derivatives of every order, also where elements are 0."""
+
+    saves = (0,)
+
+    def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
+        return np.multiply.reduce(x, axis=dims, keepdims=keepdim, dtype=x.dtype if x.dtype.kind == "f" else INT64)
+
+    def dtype(self, x: Any, **params: Any) -> Any:  # type: ignore[override]
+        return x.dtype if x.dtype.kind == "f" else INT64
+
+    def pullback_0(self, dy: Any, y: Any, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
+        return safe_mul(repeat_back(dy, x.shape, dims, keepdim), _product_of_others(x, dims))
+
+
+def _product_of_others(x: Any, dims: tuple[int, ...]) -> Any:
+    """For each element the product of all others along ``dims``, without dividing."""
+    kept = tuple(i for i in range(x.ndim) if i not in dims)
+    order = kept + tuple(sorted(dims))
+    lead = tuple(x.shape[i] for i in kept)
+    rows = reshape(permute(x, dims=order), shape=(*lead, int(np.prod([x.shape[i] for i in dims], dtype=int))))
+    others = _product_before(rows) * flip(_product_before(flip(rows, dims=(len(lead),))), dims=(len(lead),))
+    inverse = tuple(int(i) for i in np.argsort(order))
+    return permute(reshape(others, shape=tuple(x.shape[i] for i in order)), dims=inverse)
+
+
+def _product_before(rows: Any) -> Any:
+    """The product of the elements before each one along the last axis, by log2(n) doublings."""
+    n, last = rows.shape[-1], rows.ndim - 1
+    result, step = _shift_in_ones(rows, 1, last), 1
+    while step < n - 1:
+        result = result * _shift_in_ones(result, step, last)
+        step *= 2
+    return result
+
+
+def _shift_in_ones(rows: Any, step: int, axis: int) -> Any:
+    if rows.shape[axis] <= step:
+        return rows * 0 + 1
+    head = np.ones((*rows.shape[:-1], step), raw_dtype(rows))
+    return cat(head, index(rows, index=(Ellipsis, slice(0, rows.shape[axis] - step))), dim=axis)
+
+
+class _Extremum(_Reduction):
+    """NaN if there is one; equal extreme elements share the cotangent evenly."""
+
+    saves = (0,)
+    saves_output = True
+
+    def pullback_0(self, dy: Any, y: Any, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
+        hit = x == repeat_back(y, x.shape, dims, keepdim)
+        hit = convert(hit, dtype=raw_dtype(x))
+        count = sum_(hit, dims=dims, keepdim=True)
+        return safe_mul(repeat_back(dy, x.shape, dims, keepdim), hit / count)
+
+
+class Amax(_Extremum):
+    """The largest element over ``dims``."""
+
+    def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
+        _refuse_empty(x, dims, "amax")
+        return np.maximum.reduce(x, axis=dims, keepdims=keepdim)
+
+
+class Amin(_Extremum):
+    """The smallest element over ``dims``."""
+
+    def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
+        _refuse_empty(x, dims, "amin")
+        return np.minimum.reduce(x, axis=dims, keepdims=keepdim)
+
+
+def _refuse_empty(x: Any, dims: tuple[int, ...], name: str) -> None:
+    for i in dims:
+        if x.shape[i] == 0:
+            raise ShapeError(f"{name}: can't reduce over axis {i} of shape {tuple(x.shape)}: it is empty")
+
+
+class _Arg(Primitive):
+    differentiable = False
+
+    def shape(self, x: Any, dim: int, keepdim: bool) -> tuple[int, ...]:
+        return reduced_shape(x.shape, (dim,), keepdim)
+
+    def dtype(self, *inputs: Any, **params: Any) -> Any:
+        return INT64
+
+
+class Argmax(_Arg):
+    """The position of the (first) largest element along ``dim``."""
+
+    def forward(self, x: Any, dim: int, keepdim: bool) -> Any:
+        _refuse_empty(x, (dim,), "argmax")
+        return np.argmax(x, axis=dim, keepdims=keepdim)
+
+
+class Argmin(_Arg):
+    """The position of the (first) smallest element along ``dim``."""
+
+    def forward(self, x: Any, dim: int, keepdim: bool) -> Any:
+        _refuse_empty(x, (dim,), "argmin")
+        return np.argmin(x, axis=dim, keepdims=keepdim)
+
+
+class _Logical(_Reduction):
+    differentiable = False
+
+    def dtype(self, *inputs: Any, **params: Any) -> Any:
+        return BOOL
+
+
+class Any_(_Logical):
+    """True where one of the elements over ``dims`` is non-zero."""
+
+    def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
+        return np.logical_or.reduce(x, axis=dims, keepdims=keepdim)
+
+
+class All_(_Logical):
+    """True where all elements over ``dims`` are non-zero."""
+
+    def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
+        return np.logical_and.reduce(x, axis=dims, keepdims=keepdim)
+
+
+class Cumsum(Primitive):
+    """The running sum along ``dim``; its adjoint runs from the other end."""
+
+    def forward(self, x: Any, dim: int) -> Any:
+        return np.cumsum(x, axis=dim, dtype=x.dtype if x.dtype.kind == "f" else INT64)
+
+    def shape(self, x: Any, dim: int) -> tuple[int, ...]:
+        return tuple(x.shape)
+
+    def dtype(self, x: Any, **params: Any) -> Any:  # type: ignore[override]
+        return x.dtype if x.dtype.kind == "f" else INT64
+
+    def pullback_0(self, dy: Any, y: Any, x: Any, dim: int) -> Any:
+        return flip(cumsum(flip(dy, dims=(dim,)), dim=dim), dims=(dim,))
+
+
+prod, amax, amin = Prod(), Amax(), Amin()
+argmax, argmin = Argmax(), Argmin()
+any_, all_ = Any_(), All_()
+cumsum = Cumsum()

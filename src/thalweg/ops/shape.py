@@ -1,0 +1,170 @@
+"""Rearranging elements: views (permute, index), and copies (flip, cat, pad)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.primitive import EachInput, Primitive, ViewPrimitive
+from ..errors import ShapeError
+from .broadcast import expand, reshape, sum_to
+
+__all__ = ["cat", "copy", "embed", "expand", "flip", "index", "pad", "permute", "reshape", "view_scatter"]
+
+
+class Permute(ViewPrimitive):
+    """The axes in the order ``dims``, without a copy."""
+
+    def forward(self, x: Any, dims: tuple[int, ...]) -> Any:
+        return x.transpose(dims)
+
+    def shape(self, x: Any, dims: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(x.shape[i] for i in dims)
+
+    def pullback_0(self, dy: Any, y: Any, x: Any, dims: tuple[int, ...]) -> Any:
+        inverse = [0] * len(dims)
+        for i, d in enumerate(dims):
+            inverse[d] = i
+        return permute(dy, dims=tuple(inverse))
+
+
+class Index(ViewPrimitive):
+    """x[index] for a tuple of ints, slices, None and Ellipsis: a view."""
+
+    outlines = True
+
+    def forward(self, x: Any, index: tuple[Any, ...]) -> Any:
+        y = x[index]
+        return y if isinstance(y, np.ndarray) else x[(*index, Ellipsis)]  # a 0-d view, not a scalar
+
+    def shape(self, x: Any, index: tuple[Any, ...]) -> tuple[int, ...]:
+        return tuple(np.broadcast_to(np.zeros((), bool), x.shape)[index].shape)  # touches no memory
+
+    def pullback_0(self, dy: Any, y: Any, x: Any, index: tuple[Any, ...]) -> Any:
+        return embed(dy, index=index, shape=x.shape)
+
+
+class Embed(Primitive):
+    """Zeros of ``shape`` with ``x`` at ``index``: the adjoint of a basic index."""
+
+    def forward(self, x: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+        y = np.zeros(shape, x.dtype)
+        y[index] = x
+        return y
+
+    def shape(self, x: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape
+
+    def pullback_0(self, dy: Any, y: Any, x: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+        return _index(dy, index=index)
+
+
+class ViewScatter(Primitive):
+    """``base`` with ``value`` written through a view of it: what an in-place change of a view does to the base.
+
+    ``steps`` are the (primitive, params) that lead from the base to the view.
+    """
+
+    outlines = True
+
+    def forward(self, base: Any, value: Any, steps: tuple[Any, ...]) -> Any:
+        y = base.copy()
+        view = _follow(y, steps)
+        if np.may_share_memory(view, y):
+            view[...] = value
+        else:  # in this memory order a reshape had to copy: write by position instead
+            places = _follow(np.arange(y.size).reshape(y.shape), steps)
+            y.reshape(-1)[places] = value
+        return y
+
+    def shape(self, base: Any, value: Any, steps: tuple[Any, ...]) -> tuple[int, ...]:
+        return tuple(base.shape)
+
+    def pullback_0(self, dy: Any, y: Any, base: Any, value: Any, steps: tuple[Any, ...]) -> Any:
+        return view_scatter(dy, 0.0, steps=steps)
+
+    def pullback_1(self, dy: Any, y: Any, base: Any, value: Any, steps: tuple[Any, ...]) -> Any:
+        for primitive, params in steps:
+            dy = primitive(dy, **params)
+        return sum_to(dy, value.shape)
+
+
+def _follow(x: Any, steps: tuple[Any, ...]) -> Any:
+    for primitive, params in steps:
+        x = primitive.forward(x, **params)
+    return x
+
+
+class Copy(Primitive):
+    """The same values in memory of their own."""
+
+    def forward(self, x: Any) -> Any:
+        return np.array(x, order="C")
+
+    def shape(self, x: Any) -> tuple[int, ...]:
+        return tuple(x.shape)
+
+    def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
+        return dy
+
+
+class Flip(Primitive):
+    """The elements in reverse order along ``dims``; a copy, as in PyTorch."""
+
+    def forward(self, x: Any, dims: tuple[int, ...]) -> Any:
+        return np.flip(x, dims).copy()
+
+    def shape(self, x: Any, dims: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(x.shape)
+
+    def pullback_0(self, dy: Any, y: Any, x: Any, dims: tuple[int, ...]) -> Any:
+        return flip(dy, dims=dims)
+
+
+class Cat(Primitive):
+    """The inputs one after the other along ``dim``; their other sizes must be equal."""
+
+    outlines = True
+
+    def _pullbacks(self) -> Any:
+        return EachInput(self.pullback)
+
+    def forward(self, *inputs: Any, dim: int) -> Any:
+        return np.concatenate(inputs, axis=dim)
+
+    def shape(self, *inputs: Any, dim: int) -> tuple[int, ...]:
+        first = inputs[0].shape
+        for i, x in enumerate(inputs):
+            if len(x.shape) != len(first) or any(
+                n != m for k, (n, m) in enumerate(zip(x.shape, first, strict=True)) if k != dim
+            ):
+                raise ShapeError(
+                    f"cat: tensor {i} has shape {tuple(x.shape)}, tensor 0 {tuple(first)}; "
+                    f"all sizes except along dim {dim} must be equal"
+                )
+        return (*first[:dim], sum(x.shape[dim] for x in inputs), *first[dim + 1 :])
+
+    def pullback(self, i: int, dy: Any, y: Any, *inputs: Any, dim: int) -> Any:
+        start = sum(x.shape[dim] for x in inputs[:i])
+        return _index(dy, index=(slice(None),) * dim + (slice(start, start + inputs[i].shape[dim]),))
+
+
+class Pad(Primitive):
+    """``x`` within a border of the constant ``value``; ``widths`` holds (before, after) for each axis, >= 0."""
+
+    outlines = True
+
+    def forward(self, x: Any, widths: tuple[tuple[int, int], ...], value: float) -> Any:
+        return np.pad(x, widths, constant_values=value)
+
+    def shape(self, x: Any, widths: tuple[tuple[int, int], ...], value: float) -> tuple[int, ...]:
+        return tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True))
+
+    def pullback_0(self, dy: Any, y: Any, x: Any, widths: tuple[tuple[int, int], ...], value: float) -> Any:
+        return _index(dy, index=tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, widths, strict=True)))
+
+
+permute, flip, cat, pad, copy = Permute(), Flip(), Cat(), Pad(), Copy()
+index = _index = Index()  # the second name is for rules with a parameter called index
+embed, view_scatter = Embed(), ViewScatter()

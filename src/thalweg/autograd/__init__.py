@@ -9,8 +9,11 @@ from ..core.modes import (
     no_grad,
     set_grad_enabled,
 )
+from .function import Function, FunctionCtx, once_differentiable
 
 __all__ = [
+    "Function",
+    "FunctionCtx",
     "backward",
     "enable_grad",
     "grad",
@@ -18,5 +21,6 @@ __all__ = [
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "no_grad",
+    "once_differentiable",
     "set_grad_enabled",
 ]

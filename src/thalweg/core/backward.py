@@ -306,8 +306,8 @@ def _saved_tensors(node: Node) -> tuple[tuple[Any, ...], Any]:
 
 def _changed(node: Node, position: int, saved: int, now: int) -> AutogradError:
     which = "its output" if position < 0 else f"input {position}"
-    value = node.output if position < 0 else (node.inputs or (None,) * (position + 1))[position]
-    what = f" (shape {tuple(value.shape)}, {value.dtype})" if value is not None else ""
+    value = node.output if position < 0 else next(iter((node.inputs or ())[position : position + 1]), None)
+    what = f" (shape {tuple(value.shape)}, {value.dtype})" if hasattr(value, "shape") else ""
     return AutogradError(
         f"backward: a value needed for the gradient was changed in place: {which}{what} of {node.primitive.name} "
         f"is at version {now}, saved at version {saved}; use the out-of-place form of the change, or clone() first"

@@ -1,0 +1,231 @@
+"""Functions with a derivative of the user's own."""
+
+from __future__ import annotations
+
+import functools
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from ..core.bundle import Bundle, pick_node
+from ..core.modes import no_grad, state
+from ..core.primitive import EachInput, Primitive, is_floating
+from ..core.tape import Node, edge_of
+from ..core.tensor import Tensor, wrap
+from ..errors import AutogradError
+from ..ops.creation import zeros
+from ..ops.inplace import check_writable
+
+__all__ = ["Function", "FunctionCtx", "once_differentiable"]
+
+
+class FunctionCtx:
+    """What ``forward`` hands to ``backward``: saved tensors and attributes of any name."""
+
+    def __init__(self, needs_input_grad: tuple[bool, ...]) -> None:
+        self.needs_input_grad = needs_input_grad
+        self._to_save: tuple[Any, ...] = ()
+        self._dirty: tuple[Tensor, ...] = ()
+        self._constant: tuple[Tensor, ...] = ()
+        self._materialize = True
+        self._saved: tuple[Any, ...] = ()
+        self._node: Any = None
+        self._outlines: tuple[Any, ...] = ()
+
+    def save_for_backward(self, *tensors: Tensor | None) -> None:
+        """Keep inputs or outputs for ``backward``; changes made to them in place meanwhile are then noticed."""
+        self._to_save = tensors
+
+    def mark_dirty(self, *args: Tensor) -> None:
+        """Say which inputs ``forward`` has changed in place; they must be returned."""
+        self._dirty = args
+
+    def mark_non_differentiable(self, *args: Tensor) -> None:
+        """Say which outputs have no gradient."""
+        self._constant = args
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether ``backward`` sees zeros (the default) or None for outputs that were not used."""
+        self._materialize = value
+
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """What ``save_for_backward`` was given."""
+        return tuple(item() if isinstance(item, _SavedOutput) else item for item in self._saved)
+
+    def keep(self, outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Take over what was to be saved; returns the version counters to be checked.
+
+        An output is kept as its value: the tensor leads to the node, and the node to this object.
+        """
+        saved, versions = [], []
+        for position, x in enumerate(self._to_save):
+            place = next((i for i, y in enumerate(outputs) if y is x and x is not None), None)
+            saved.append(x if place is None else _SavedOutput(self, x._value, place, len(outputs) > 1))
+            if isinstance(x, Tensor):
+                versions.append((x._version, x._version[0], 1 + position))
+        self._saved, self._to_save = tuple(saved), ()
+        return tuple(versions)
+
+
+class _SavedOutput:
+    """An output that was saved, to be rebuilt at its place in the graph."""
+
+    def __init__(self, ctx: FunctionCtx, value: Any, place: int, several: bool) -> None:
+        self.ctx = weakref.ref(ctx)
+        self.value, self.place, self.several = value, place, several
+
+    def __call__(self) -> Tensor:
+        x = wrap(self.value)
+        ctx = self.ctx()
+        node = None if ctx is None or ctx._node is None else ctx._node()
+        if node is not None:
+            x._node = pick_node(node, self.place, self.value) if self.several else node
+        return x
+
+
+class _FunctionCall(Primitive):
+    """One application of a Function, as a primitive of its own. Its first input is the context."""
+
+    def __init__(self, function: type[Function]) -> None:
+        super().__init__()
+        self.function = function
+        self.name = self.__name__ = function.__name__
+        self._seen: Any = None
+        self._gradients: tuple[Any, ...] = ()
+
+    def _pullbacks(self) -> Any:
+        return EachInput(self.pullback)
+
+    def pullback(self, i: int, dy: Any, y: Any, ctx: Any, *inputs: Any) -> Any:
+        """The cotangent of input i; ``backward`` runs once and gives those of all inputs."""
+        if self._seen is not dy:
+            self._gradients, self._seen = self._run(dy, ctx, len(inputs)), dy
+        result = self._gradients[i - 1]
+        if result is None or state.recording:
+            return result
+        return result._value
+
+    def _run(self, dy: Any, ctx: FunctionCtx, count: int) -> tuple[Any, ...]:
+        parts = dy.parts if isinstance(dy, Bundle) else {0: dy}
+        cotangents = []
+        for i, (shape, dtype) in enumerate(ctx._outlines):
+            if i in parts:
+                cotangents.append(parts[i] if isinstance(parts[i], Tensor) else wrap(parts[i]))
+            else:
+                cotangents.append(zeros(shape, dtype=dtype) if ctx._materialize and shape is not None else None)
+        result = self.function.backward(ctx, *cotangents)
+        gradients = result if isinstance(result, tuple) else (result,)
+        if len(gradients) < count or any(g is not None for g in gradients[count:]):
+            raise AutogradError(
+                f"{self.name}.backward: returned {len(gradients)} gradients for {count} inputs of forward; return one "
+                "for each, None where there is none"
+            )
+        for position, g in enumerate(gradients[:count]):
+            if g is not None and not isinstance(g, Tensor):
+                raise AutogradError(
+                    f"{self.name}.backward: gradient {position} is a {type(g).__name__}; return a tensor or None"
+                )
+        return gradients
+
+
+class Function:
+    """A differentiable function that states its own derivative.
+
+    Subclasses define static methods ``forward(ctx, *args)`` and ``backward(ctx, *grad_outputs)``, which returns one
+    gradient for each argument of ``forward``. With a static ``setup_context(ctx, inputs, output)``, ``forward``
+    takes no ctx. What ``backward`` does is recorded under ``create_graph``, so it can be differentiated again.
+
+    >>> import thalweg as tw
+    >>> class Cube(tw.autograd.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         ctx.save_for_backward(x)
+    ...         return x**3
+    ...     @staticmethod
+    ...     def backward(ctx, dy):
+    ...         (x,) = ctx.saved_tensors
+    ...         return 3 * x**2 * dy
+    >>> x = tw.tensor(2.0, requires_grad=True)
+    >>> Cube.apply(x).backward()
+    >>> x.grad
+    tensor(12.)
+    """
+
+    @staticmethod
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        """The value."""
+        raise NotImplementedError("Function.forward: define a static method forward(ctx, *args)")
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        """The gradients by the arguments of ``forward``, from those by its outputs."""
+        raise NotImplementedError("Function.backward: define a static method backward(ctx, *grad_outputs)")
+
+    @classmethod
+    def apply(cls, *args: Any) -> Any:
+        """Compute the function and record it."""
+        needs = tuple(isinstance(x, Tensor) and x.requires_grad for x in args)
+        ctx = FunctionCtx(needs)
+        with no_grad():
+            if hasattr(cls, "setup_context"):
+                result = cls.forward(*args)
+                cls.setup_context(ctx, args, result)
+            else:
+                result = cls.forward(ctx, *args)
+        outputs = result if isinstance(result, tuple) else (result,)
+        outputs = tuple(_fresh(y, args, ctx) for y in outputs)
+        if state.recording and any(needs):
+            _record(cls, ctx, args, outputs)
+        return outputs if isinstance(result, tuple) else outputs[0]
+
+
+def _fresh(y: Any, args: tuple[Any, ...], ctx: FunctionCtx) -> Any:
+    """An output that is one of the inputs, unchanged, becomes a tensor of its own."""
+    if isinstance(y, Tensor) and any(y is x for x in args) and not any(y is d for d in ctx._dirty):
+        return y.detach()
+    return y
+
+
+def _record(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+    for x in ctx._dirty:
+        check_writable(x, cls.__name__)
+        x._version[0] += 1
+    edges = (None, *(edge_of(x) if isinstance(x, Tensor) else None for x in args))
+    ctx._outlines = tuple((y._value.shape, y.dtype) if isinstance(y, Tensor) else (None, None) for y in outputs)
+    versions = ctx.keep(outputs)
+    first = next(y for y in outputs if isinstance(y, Tensor))
+    inputs = (ctx, *(None for _ in args))
+    node = Node(_FunctionCall(cls), edges, inputs, None, first._value.shape, first._value.dtype, versions, {})
+    ctx._node = weakref.ref(node)
+    for i, y in enumerate(outputs):
+        if isinstance(y, Tensor) and is_floating(y._value) and not any(y is c for c in ctx._constant):
+            y._node = node if len(outputs) == 1 else pick_node(node, i, y._value)
+
+
+def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator for ``backward`` methods that can't be differentiated again: asking for it is then an error."""
+
+    @functools.wraps(backward)
+    def wrapper(ctx: Any, *grad_outputs: Any) -> Any:
+        with no_grad():
+            result = backward(ctx, *grad_outputs)
+        if not state.recording:
+            return result
+        gradients = result if isinstance(result, tuple) else (result,)
+        sources = [g for g in grad_outputs if isinstance(g, Tensor) and g.requires_grad]
+        return tuple(_Once.apply(g, *sources) if isinstance(g, Tensor) and sources else g for g in gradients)
+
+    return wrapper
+
+
+class _Once(Function):
+    """Passes its first argument on; differentiating through it is an error."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, *sources: Tensor) -> Tensor:
+        return x
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        raise AutogradError("backward: this function is marked once_differentiable; it has no second derivative")

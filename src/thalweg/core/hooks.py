@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 __all__ = ["RemovableHandle", "add_hook"]
 
@@ -22,7 +22,7 @@ class RemovableHandle:
         """Take the hook out; nothing happens if it is gone already."""
         self._hooks.pop(self.id, None)
 
-    def __enter__(self) -> RemovableHandle:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import AutogradError, DtypeError, ShapeError
 from .dtypes import dtype, from_numpy_dtype
-from .tape import LEAF, Node, View, edge_of, refresh
+from .tape import LEAF, Node, View, refresh
 
 if TYPE_CHECKING:
     from ..ops.methods import TensorMethods

@@ -1,7 +1,22 @@
 """Primitives by family, and the functions composed of them."""
 
-from . import base, broadcast, creation, elementwise, functions, index, indexing, inplace, linalg, methods, reduce
-from . import random, rows, shape, shaping
+from . import (
+    base,
+    broadcast,
+    creation,
+    elementwise,
+    functions,
+    index,
+    indexing,
+    inplace,
+    linalg,
+    methods,
+    random,
+    reduce,
+    rows,
+    shape,
+    shaping,
+)
 
 __all__ = [
     "base", "broadcast", "creation", "elementwise", "functions", "index", "indexing", "inplace", "linalg", "methods",

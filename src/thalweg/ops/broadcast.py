@@ -13,6 +13,8 @@ from ..errors import ShapeError
 
 __all__ = ["expand", "reshape", "sum_", "sum_to"]
 
+_add_up: Any = np.add.reduce  # Any: NumPy's annotations ask for a literal keepdims
+
 
 def reduced_shape(shape: tuple[int, ...], dims: tuple[int, ...], keepdim: bool) -> tuple[int, ...]:
     """What is left of ``shape`` after reducing over ``dims`` (non-negative)."""
@@ -77,13 +79,13 @@ class Sum(Primitive):
 
     def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
         if x.dtype.kind == "f":
-            return np.add.reduce(x, axis=dims, keepdims=keepdim)
-        return np.add.reduce(x, axis=dims, keepdims=keepdim, dtype=INT64)
+            return _add_up(x, axis=dims, keepdims=keepdim)
+        return _add_up(x, axis=dims, keepdims=keepdim, dtype=INT64)
 
     def shape(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> tuple[int, ...]:
         return reduced_shape(x.shape, dims, keepdim)
 
-    def dtype(self, x: Any, **params: Any) -> Any:  # type: ignore[override]
+    def dtype(self, x: Any, **params: Any) -> Any:
         return x.dtype if x.dtype.kind == "f" else INT64
 
     def pullback_0(self, dy: Any, y: Any, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
@@ -100,9 +102,7 @@ def repeat_back(dy: Any, shape: tuple[int, ...], dims: tuple[int, ...], keepdim:
 def sum_to(dy: Any, shape: tuple[int, ...]) -> Any:
     """The adjoint of broadcasting: ``dy`` summed over the axes along which ``shape`` was repeated."""
     lead = dy.ndim - len(shape)
-    axes = tuple(range(lead)) + tuple(
-        lead + i for i, n in enumerate(shape) if n == 1 and dy.shape[lead + i] != 1
-    )
+    axes = tuple(range(lead)) + tuple(lead + i for i, n in enumerate(shape) if n == 1 and dy.shape[lead + i] != 1)
     if axes:
         dy = sum_(dy, dims=axes, keepdim=True)
     return reshape(dy, shape=tuple(shape)) if lead else dy

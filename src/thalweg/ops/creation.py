@@ -78,7 +78,9 @@ def _array(data: Any, dtype: dtype | None, copy: bool) -> Any:
     try:
         array = np.array(_unwrap(data))
     except ValueError:
-        raise ShapeError("tensor: the nested lists have unequal lengths; pad them, or make one tensor for each") from None
+        raise ShapeError(
+            "tensor: the nested lists have unequal lengths; pad them, or make one tensor for each"
+        ) from None
     if array.dtype.kind in "OUSMmVc":
         raise DtypeError(f"tensor: can't make numbers of data of type {array.dtype}; convert it to numbers first")
     if target is None:
@@ -312,7 +314,9 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Gene
     """Normal random numbers: of the shape ``size``, or one for each element of the tensors ``mean`` and ``std``."""
     if size is not None:
         return wrap(
-            np.asarray(mean + std * (generator or default_generator).normal(shape_of((size,), "normal"), default_float()))
+            np.asarray(
+                mean + std * (generator or default_generator).normal(shape_of((size,), "normal"), default_float())
+            )
         )
     values = [x._value if isinstance(x, Tensor) else x for x in (mean, std)]
     shape = np.broadcast_shapes(*(np.shape(v) for v in values))

@@ -85,7 +85,7 @@ class Pow(Elementwise):
     saves_output = True
 
     @staticmethod
-    def forward(a: Any, b: Any) -> Any:  # type: ignore[override]
+    def forward(a: Any, b: Any) -> Any:
         if type(b) is int or type(b) is float:
             if b == 2:
                 return np.multiply(a, a)
@@ -173,7 +173,7 @@ class Rsqrt(Unary):
 
     @staticmethod
     @quiet
-    def forward(x: Any) -> Any:  # type: ignore[override]
+    def forward(x: Any) -> Any:
         return 1 / np.sqrt(x)
 
     def derivative(self, y: Any, x: Any) -> Any:
@@ -250,7 +250,7 @@ class Sigmoid(Unary):
 
     @staticmethod
     @quiet
-    def forward(x: Any) -> Any:  # type: ignore[override]
+    def forward(x: Any) -> Any:
         # exp(-x) overflows to inf for very negative x, and 1 / (1 + inf) = 0 is the right limit, but the
         # relative error is large just before; exp(x) / (1 + exp(x)) is accurate there.
         e = np.exp(-np.abs(x))
@@ -268,7 +268,7 @@ class Softplus(Unary):
 
     @staticmethod
     @quiet
-    def forward(x: Any) -> Any:  # type: ignore[override]
+    def forward(x: Any) -> Any:
         return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
     def derivative(self, y: Any, x: Any) -> Any:

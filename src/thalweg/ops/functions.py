@@ -39,8 +39,8 @@ __all__ = [
     "equal",
     "isclose",
     "lerp",
-    "log10",
     "log2",
+    "log10",
     "log_softmax",
     "logsumexp",
     "matmul",
@@ -193,7 +193,9 @@ def _count(x: Tensor, dims: tuple[int, ...]) -> int:
     return math.prod(shape[i] for i in dims)
 
 
-def var(input: Tensor, dim: Dim = None, *, correction: float = 1, keepdim: bool = False, unbiased: Any = None) -> Tensor:
+def var(
+    input: Tensor, dim: Dim = None, *, correction: float = 1, keepdim: bool = False, unbiased: Any = None
+) -> Tensor:
     """The variance over ``dim``: squared deviations, divided by their number less ``correction``."""
     if unbiased is not None:
         correction = 1 if unbiased else 0
@@ -204,7 +206,9 @@ def var(input: Tensor, dim: Dim = None, *, correction: float = 1, keepdim: bool 
     return e.div(total, float(divisor)) if divisor > 0 else total * math.nan
 
 
-def std(input: Tensor, dim: Dim = None, *, correction: float = 1, keepdim: bool = False, unbiased: Any = None) -> Tensor:
+def std(
+    input: Tensor, dim: Dim = None, *, correction: float = 1, keepdim: bool = False, unbiased: Any = None
+) -> Tensor:
     """The square root of the variance; its gradient is infinite or NaN where the variance is 0, as in PyTorch."""
     return e.sqrt(var(input, dim, correction=correction, keepdim=keepdim, unbiased=unbiased))
 
@@ -323,7 +327,9 @@ def log_softmax(input: Tensor, dim: int | None = None, dtype: dtype | None = Non
 def _row_wise(primitive: Any, input: Tensor, dim: int | None, dtype: dtype | None, name: str) -> Tensor:
     x = input if dtype is None else convert(input, dtype=as_numpy_dtype(dtype))
     if x._value.dtype.kind != "f":
-        raise DtypeError(f"{name}: needs a floating-point tensor, this one is {x.dtype}; convert it with .float() first")
+        raise DtypeError(
+            f"{name}: needs a floating-point tensor, this one is {x.dtype}; convert it with .float() first"
+        )
     ndim = x._value.ndim
     if dim is None:
         dim = 0 if ndim in (0, 1, 3) else 1  # PyTorch's implicit choice

@@ -18,7 +18,7 @@ class _AllFrom:
     def __init__(self, first: int) -> None:
         self.first = first
 
-    def __contains__(self, position: int) -> bool:
+    def __contains__(self, position: Any) -> bool:
         return position >= self.first
 
 

@@ -79,7 +79,7 @@ def _trimmed(source: Tensor, part: Tensor) -> Tensor:
 
 
 def _write_arrays(x: Tensor, pattern: tuple[Any, ...], arrays: tuple[Any, ...], source: Tensor) -> None:
-    params = {"pattern": pattern, "accumulate": False}
+    params: dict[str, Any] = {"pattern": pattern, "accumulate": False}
     if state.recording and (source.requires_grad or x.requires_grad):
         stored = convert(source, dtype=x._value.dtype) if source._value.dtype != x._value.dtype else source
         edges = (edge_of(x), edge_of(stored), *(None for _ in arrays))
@@ -95,8 +95,7 @@ def _check_cast(source: Tensor, x: Tensor, strict: bool) -> None:
         raise DtypeError(f"x[index] = value: can't store {source._value.dtype} in a tensor of dtype {x.dtype}")
     if strict and x._value.dtype.kind != "f" and source._value.dtype.kind == "f" and source.requires_grad:
         raise DtypeError(
-            f"x[index] = value: a differentiable {source.dtype} value can't be stored in a tensor of dtype "
-            f"{x.dtype}"
+            f"x[index] = value: a differentiable {source.dtype} value can't be stored in a tensor of dtype {x.dtype}"
         )
 
 

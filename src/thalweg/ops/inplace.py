@@ -53,9 +53,8 @@ def apply_inplace(x: Tensor, primitive: Primitive, args: tuple[Any, ...], name: 
             f"{tuple(x._value.shape)}"
         )
     old, new = x._value.dtype, result._value.dtype
-    if promote_numpy(old, new) != old and not (old.kind == "f" and new.kind == "f"):
-        if "biuf".index(new.kind) > "biuf".index(old.kind):
-            raise DtypeError(f"{name}: a result of dtype {new} can't be stored in a tensor of dtype {old}")
+    if promote_numpy(old, new) != old and "biuf".index(new.kind) > "biuf".index(old.kind):
+        raise DtypeError(f"{name}: a result of dtype {new} can't be stored in a tensor of dtype {old}")
     node = result._node
     if node is not None and node.inputs is not None:
         _detach_saved(node, x)

@@ -18,10 +18,12 @@ from . import creation, elementwise, functions, shaping
 from . import shape as s
 from .base import convert, where
 from .broadcast import expand as expand_to
+from .dims import one_dim
 from .index import index_put
 from .indexing import getitem, setitem
 from .inplace import apply_inplace, check_writable, overwrite
 from .printing import format_tensor
+from .random import default_generator
 
 e = elementwise
 
@@ -190,10 +192,13 @@ class TensorMethods:
 
     def __deepcopy__(self: Any, memo: dict[int, Any]) -> Tensor:
         if self._node is not None and self._node is not LEAF:
-            raise AutogradError("deepcopy: only leaf tensors can be copied with their gradient; use clone() or detach()")
+            raise AutogradError(
+                "deepcopy: only leaf tensors can be copied with their gradient; use clone() or detach()"
+            )
         if id(self) in memo:
             return memo[id(self)]
-        x = type(self).__new__(type(self))
+        cls: Any = type(self)
+        x: Tensor = cls.__new__(cls)
         memo[id(self)] = x
         x._value = self._value.copy(order="K")
         x._node = self._node
@@ -340,7 +345,7 @@ class TensorMethods:
                 dtype = a.dtype
             elif not isinstance(a, (str, bool)) and not hasattr(a, "index"):
                 dtype = a
-            elif isinstance(a, str) or hasattr(a, "index") and not isinstance(a, bool):
+            elif isinstance(a, str) or (hasattr(a, "index") and not isinstance(a, bool)):
                 device = a
         if device is not None and not str(device).startswith("cpu"):
             raise ShapeError(f'to: device {device} is not available; thalweg computes on "cpu"')
@@ -484,13 +489,13 @@ class TensorMethods:
         """Uniform random numbers on [from, to)."""
         check_writable(self, "uniform_")
         low = kwargs.pop("from", from_)
-        source = generator or creation.default_generator
+        source = generator or default_generator
         return overwrite(self, low + (to - low) * source.uniform(self._value.shape, self._value.dtype), None)
 
     def normal_(self: Any, mean: Any = 0.0, std: Any = 1.0, *, generator: Any = None) -> Tensor:
         """Normal random numbers."""
         check_writable(self, "normal_")
-        source = generator or creation.default_generator
+        source = generator or default_generator
         return overwrite(self, mean + std * source.normal(self._value.shape, self._value.dtype), None)
 
     def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Tensor:
@@ -503,7 +508,7 @@ class TensorMethods:
         from .index import along
 
         value = src if isinstance(src, Tensor) else wrap(np.full(index._value.shape, src, self._value.dtype))
-        d = shaping.one_dim(dim, self._value.ndim, "scatter_")
+        d = one_dim(dim, self._value.ndim, "scatter_")
         places = along(index._value, d)
         pattern = ("array",) * self._value.ndim
         return apply_inplace(self, index_put, (self, value, *places), "scatter_", pattern=pattern, accumulate=False)

@@ -60,12 +60,12 @@ def _body(value: Any, indent: int) -> str:
     if not value.size:
         return "[]"
     kind = value.dtype.kind
-    formatter = {"float": _number_format(value)} if kind == "f" else {"bool": str} if kind == "b" else {}
+    formatter: Any = {"float": _number_format(value)} if kind == "f" else {"bool": str} if kind == "b" else None
     with np.printoptions(
         threshold=_options["threshold"],
         edgeitems=_options["edgeitems"],
         linewidth=_options["linewidth"],
-        formatter=formatter or None,
+        formatter=formatter,
     ):
         return np.array2string(value, separator=", ", prefix=" " * indent)
 

@@ -94,7 +94,9 @@ class Generator:
             return ((self.words(n) >> np.uint64(11)) * 2.0**-53).reshape(shape)
         halves = self.words(-(-n // 2)).view(np.uint32)[:n]
         bits = 24 if dtype == np.float32 else 11
-        return ((halves >> np.uint32(32 - bits)).astype(np.float32) * np.float32(2.0**-bits)).astype(dtype).reshape(shape)
+        return (
+            ((halves >> np.uint32(32 - bits)).astype(np.float32) * np.float32(2.0**-bits)).astype(dtype).reshape(shape)
+        )
 
     def normal(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """Standard normal by Box and Muller's transform: sqrt(-2 log(1 - u)) times cos and sin of 2 pi v."""
@@ -112,7 +114,10 @@ class Generator:
         span = high - low
         words = self.words(n)
         if span <= 2**32:
-            top = ((words >> np.uint64(32)) * np.uint64(span) + ((words & np.uint64(2**32 - 1)) * np.uint64(span) >> np.uint64(32))) >> np.uint64(32)
+            top = (
+                (words >> np.uint64(32)) * np.uint64(span)
+                + ((words & np.uint64(2**32 - 1)) * np.uint64(span) >> np.uint64(32))
+            ) >> np.uint64(32)
         else:
             top = words % np.uint64(span)
         return (top.astype(np.int64) + low).reshape(shape)

@@ -15,6 +15,13 @@ from .shape import cat, flip, index, permute
 
 __all__ = ["all_", "amax", "amin", "any_", "argmax", "argmin", "cumsum", "prod", "sum_"]
 
+# Any: NumPy's annotations ask for a literal keepdims
+_multiply_up: Any = np.multiply.reduce
+_largest: Any = np.maximum.reduce
+_smallest: Any = np.minimum.reduce
+_one_of: Any = np.logical_or.reduce
+_each_of: Any = np.logical_and.reduce
+
 
 class _Reduction(Primitive):
     def shape(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> tuple[int, ...]:
@@ -27,9 +34,9 @@ class Prod(_Reduction):
     saves = (0,)
 
     def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
-        return np.multiply.reduce(x, axis=dims, keepdims=keepdim, dtype=x.dtype if x.dtype.kind == "f" else INT64)
+        return _multiply_up(x, axis=dims, keepdims=keepdim, dtype=x.dtype if x.dtype.kind == "f" else INT64)
 
-    def dtype(self, x: Any, **params: Any) -> Any:  # type: ignore[override]
+    def dtype(self, x: Any, **params: Any) -> Any:
         return x.dtype if x.dtype.kind == "f" else INT64
 
     def pullback_0(self, dy: Any, y: Any, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
@@ -82,7 +89,7 @@ class Amax(_Extremum):
 
     def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
         _refuse_empty(x, dims, "amax")
-        return np.maximum.reduce(x, axis=dims, keepdims=keepdim)
+        return _largest(x, axis=dims, keepdims=keepdim)
 
 
 class Amin(_Extremum):
@@ -90,7 +97,7 @@ class Amin(_Extremum):
 
     def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
         _refuse_empty(x, dims, "amin")
-        return np.minimum.reduce(x, axis=dims, keepdims=keepdim)
+        return _smallest(x, axis=dims, keepdims=keepdim)
 
 
 def _refuse_empty(x: Any, dims: tuple[int, ...], name: str) -> None:
@@ -132,18 +139,18 @@ class _Logical(_Reduction):
         return BOOL
 
 
-class Any_(_Logical):
+class AnyOf(_Logical):
     """True where one of the elements over ``dims`` is non-zero."""
 
     def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
-        return np.logical_or.reduce(x, axis=dims, keepdims=keepdim)
+        return _one_of(x, axis=dims, keepdims=keepdim)
 
 
-class All_(_Logical):
+class AllOf(_Logical):
     """True where all elements over ``dims`` are non-zero."""
 
     def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
-        return np.logical_and.reduce(x, axis=dims, keepdims=keepdim)
+        return _each_of(x, axis=dims, keepdims=keepdim)
 
 
 class Cumsum(Primitive):
@@ -155,7 +162,7 @@ class Cumsum(Primitive):
     def shape(self, x: Any, dim: int) -> tuple[int, ...]:
         return tuple(x.shape)
 
-    def dtype(self, x: Any, **params: Any) -> Any:  # type: ignore[override]
+    def dtype(self, x: Any, **params: Any) -> Any:
         return x.dtype if x.dtype.kind == "f" else INT64
 
     def pullback_0(self, dy: Any, y: Any, x: Any, dim: int) -> Any:
@@ -164,5 +171,5 @@ class Cumsum(Primitive):
 
 prod, amax, amin = Prod(), Amax(), Amin()
 argmax, argmin = Argmax(), Argmin()
-any_, all_ = Any_(), All_()
+any_, all_ = AnyOf(), AllOf()
 cumsum = Cumsum()

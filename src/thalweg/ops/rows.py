@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.primitive import Primitive
 from .base import quiet
-from .broadcast import expand, reshape, sum_
+from .broadcast import reshape, sum_
 from .elementwise import exp
 from .index import gather, scatter_add
 
@@ -30,7 +30,7 @@ class Softmax(Primitive):
 
     @staticmethod
     @quiet
-    def forward(x: Any, dim: int) -> Any:  # type: ignore[override]
+    def forward(x: Any, dim: int) -> Any:
         e = np.exp(_shifted(x, dim)) if x.size else x.copy()
         e /= np.add.reduce(e, axis=dim, keepdims=True)
         return e
@@ -49,7 +49,7 @@ class LogSoftmax(Primitive):
 
     @staticmethod
     @quiet
-    def forward(x: Any, dim: int) -> Any:  # type: ignore[override]
+    def forward(x: Any, dim: int) -> Any:
         if not x.size:
             return x.copy()
         y = _shifted(x, dim)
@@ -76,7 +76,7 @@ class CrossEntropyRows(Primitive):
 
     @staticmethod
     @quiet
-    def forward(x: Any, target: Any) -> Any:  # type: ignore[override]
+    def forward(x: Any, target: Any) -> Any:
         top = np.maximum.reduce(x, axis=1)
         e = x - top[:, None]
         np.exp(e, out=e)

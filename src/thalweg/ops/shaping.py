@@ -285,7 +285,7 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     d = one_dim(dim, input._value.ndim, "narrow")
     n = input._value.shape[d]
     start = start + n if start < 0 else start
-    if not (0 <= start and 0 <= length and start + length <= n):
+    if not (start >= 0 and length >= 0 and start + length <= n):
         raise ShapeError(f"narrow: start {start} and length {length} leave the {n} positions of dim {dim}")
     return s.index(input, index=(slice(None),) * d + (slice(start, start + length),))
 
@@ -426,18 +426,20 @@ def where_(condition: Tensor, input: Any = None, other: Any = None) -> Any:
 
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     """The lower triangle of each matrix, zeros elsewhere."""
-    return _triangle(input, np.tri(*input._value.shape[-2:], k=diagonal, dtype=bool))
+    return masked_fill(input, wrap(~_lower(input, diagonal)), 0)
 
 
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     """The upper triangle of each matrix, zeros elsewhere."""
-    return _triangle(input, ~np.tri(*input._value.shape[-2:], k=diagonal - 1, dtype=bool))
+    return masked_fill(input, wrap(_lower(input, diagonal - 1)), 0)
 
 
-def _triangle(input: Tensor, mask: Any) -> Tensor:
+def _lower(input: Tensor, diagonal: int) -> Any:
+    """A mask of the places on and below a diagonal of each matrix."""
     if input._value.ndim < 2:
         raise ShapeError(f"tril/triu: needs a matrix, got shape {tuple(input.shape)}")
-    return masked_fill(input, wrap(~mask), 0)
+    rows, columns = input._value.shape[-2:]
+    return np.tri(rows, columns, diagonal, bool)
 
 
 def diag(input: Tensor, diagonal: int = 0) -> Tensor:
@@ -449,7 +451,8 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
         return indexed.index_put(zeros, input, rows, columns, pattern=("array", "array"), accumulate=False)
     if input._value.ndim != 2:
         raise ShapeError(f"diag: needs a vector or a matrix, got shape {tuple(input.shape)}")
-    rows, columns = np.nonzero(np.eye(*input._value.shape, k=diagonal))
+    height, width = input._value.shape
+    rows, columns = np.nonzero(np.eye(height, width, diagonal))
     return indexed.take(input, rows, columns, pattern=("array", "array"))
 
 
@@ -471,4 +474,3 @@ def is_tensor(obj: Any) -> bool:
 def is_floating_point(input: Tensor) -> bool:
     """Whether the dtype is a floating-point one."""
     return bool(input._value.dtype.kind == "f")
-

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["AutogradError", "DtypeError", "OptimizerError", "ShapeError", "StateDictError", "ThalwegError"]
+__all__ = [
+    "AutogradError",
+    "DataError",
+    "DtypeError",
+    "GradcheckError",
+    "OptimizerError",
+    "ShapeError",
+    "StateDictError",
+    "ThalwegError",
+]
 
 
 class ThalwegError(Exception):
@@ -19,6 +28,14 @@ class DtypeError(ThalwegError, RuntimeError, TypeError):
 
 class AutogradError(ThalwegError, RuntimeError):
     """Differentiation was asked for where it can't be done, or was disturbed by an in-place change."""
+
+
+class DataError(ThalwegError, ValueError):
+    """Data, or a file that holds data, can't be read as what it should be."""
+
+
+class GradcheckError(ThalwegError, RuntimeError):
+    """A gradient differs from finite differences."""
 
 
 class OptimizerError(ThalwegError, ValueError):

@@ -5,19 +5,25 @@ PyTorch's names and meaning; NumPy computes eagerly. See https://en.wikipedia.or
 
 from __future__ import annotations
 
-from .core.dtypes import *  # noqa: F403
-from .core.dtypes import bool_ as bool  # noqa: A004
+from . import autograd, nn, optim, utils
+from .core import dtypes as _dtypes
+from .core import modes as _modes
+from .core.dtypes import *
+from .core.dtypes import bool_ as bool
 from .core.dtypes import float16 as half
-from .core.dtypes import float32 as float  # noqa: A004
+from .core.dtypes import float32 as float
 from .core.dtypes import float64 as double
-from .core.dtypes import int32 as int  # noqa: A004
+from .core.dtypes import int16 as short
+from .core.dtypes import int32 as int
 from .core.dtypes import int64 as long
-from .core.modes import *  # noqa: F403
+from .core.modes import *
 from .core.tensor import Size, Tensor
-from .ops.creation import *  # noqa: F403
-from .ops.elementwise import (
-    abs_ as abs,  # noqa: A004
-)
+from .ops import creation as _creation
+from .ops import functions as _functions
+from .ops import random as _random
+from .ops import shaping as _shaping
+from .ops.creation import *
+from .ops.elementwise import abs_ as abs
 from .ops.elementwise import (
     atan2,
     bitwise_and,
@@ -62,12 +68,26 @@ from .ops.elementwise import (
     tanh,
     trunc,
 )
-from .ops.elementwise import pow_ as pow  # noqa: A004
-from .ops.elementwise import round_ as round  # noqa: A004
-from .ops.functions import *  # noqa: F403
+from .ops.elementwise import pow_ as pow
+from .ops.elementwise import round_ as round
+from .ops.functions import *
 from .ops.printing import set_printoptions
-from .ops.random import *  # noqa: F403
-from .ops.shaping import *  # noqa: F403
+from .ops.random import *
+from .ops.shaping import *
 from .ops.shaping import where_ as where
-from . import autograd, nn, optim, utils  # isort: skip
 from .version import __version__
+
+__all__ = [
+    "Size", "Tensor", "__version__", "abs", "atan2", "autograd", "bitwise_and", "bitwise_not", "bitwise_or",
+    "bitwise_xor", "bool", "ceil", "cos", "double", "eq", "erf", "exp", "expm1", "float", "floor", "floor_divide",
+    "fmod", "ge", "gt", "half", "int", "isfinite", "isinf", "isnan", "le", "log", "log1p", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "long", "lt", "maximum", "minimum", "mul", "ne", "neg", "nn", "optim",
+    "pow", "reciprocal", "relu", "remainder", "round", "rsqrt", "set_printoptions", "short", "sigmoid", "sign", "sin",
+    "sqrt", "tanh", "trunc", "utils", "where",
+]  # fmt: skip
+__all__ += _dtypes.__all__
+__all__ += _modes.__all__
+__all__ += _creation.__all__
+__all__ += _functions.__all__
+__all__ += _random.__all__
+__all__ += _shaping.__all__

@@ -12,9 +12,8 @@ import numpy as np
 
 from ..errors import DtypeError
 
+# what users see; ``bool_`` they see as ``thalweg.bool``
 __all__ = [
-    "as_numpy_dtype",
-    "bool_",
     "dtype",
     "finfo",
     "float16",
@@ -27,7 +26,6 @@ __all__ = [
     "int32",
     "int64",
     "promote_types",
-    "result_dtype",
     "set_default_dtype",
     "uint8",
 ]

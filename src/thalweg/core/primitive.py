@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .modes import state
-from .tape import View, record
+from .tape import LEAF, Node, Outline, View, refresh
 from .tensor import Tensor, wrap
 from .value import SymbolicValue
 
@@ -114,13 +114,31 @@ class Primitive:
                 return v.interpret(self, values, params)
         return self.forward(*values, **params)
 
-    def __call__(self, *args: Any, **params: Any) -> Any:
+    def __call__(self, x: Any, *rest: Any, **params: Any) -> Any:
+        if rest:
+            return self._apply((x, *rest), params)
+        if not isinstance(x, Tensor):
+            return self.forward(x, **params) if type(x) is ndarray else self.evaluate(x, **params)
+        value = x._value
+        y = self.forward(value, **params) if type(value) is ndarray else value.interpret(self, (value,), params)
+        out = wrap(y)
+        if (
+            (x._node is not None or x._view is not None)
+            and state.recording
+            and self.differentiable
+            and out._value.dtype.kind == "f"
+        ):
+            out._node = record(self, (x,), (value,), out, params)
+        return out
+
+    def _apply(self, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        """The general case: several inputs, some of which may be Tensors."""
         values = []
         tensors = tracked = False
         for x in args:
             if isinstance(x, Tensor):
                 tensors = True
-                tracked = tracked or x.requires_grad
+                tracked = tracked or x._node is not None or x._view is not None
                 values.append(x._value)
             else:
                 values.append(x)
@@ -128,9 +146,49 @@ class Primitive:
         if not tensors:
             return y
         out = wrap(y)
-        if tracked and state.recording and self.differentiable and is_floating(y):
-            out._node = record(self, args, tuple(values), out._value, out._version, params, Tensor)
+        if tracked and state.recording and self.differentiable and out._value.dtype.kind == "f":
+            out._node = record(self, args, values, out, params)
         return out
+
+
+def record(
+    primitive: Primitive, args: Any, values: Any, out: Tensor, params: dict[str, Any], shapes: Any = None
+) -> Node | None:
+    """The node of one application, or None if no input requires a gradient.
+
+    ``args`` are the tensors and constants, ``values`` what they hold, ``out`` the result.
+    """
+    saves = primitive.saves
+    edges = []
+    inputs = []
+    versions = []
+    tracked = False
+    for i, x in enumerate(args):
+        if not isinstance(x, Tensor):
+            edges.append(None)
+            inputs.append(x)
+            continue
+        if x._view is not None and x._view.count != x._version[0]:
+            refresh(x)
+        node = x._node
+        if node is not None:
+            tracked = True
+            edges.append(x if node is LEAF else node)
+        else:
+            edges.append(None)
+        if i in saves:
+            inputs.append(values[i])
+            versions.append((x._version, x._version[0], i))
+        else:
+            inputs.append(Outline(values[i]) if primitive.outlines else None)
+    if not tracked:
+        return None
+    value = out._value
+    output = None
+    if primitive.saves_output:
+        output = value
+        versions.append((out._version, 0, -1))
+    return Node(primitive, edges, inputs, output, value.shape, value.dtype, versions, params, shapes)
 
 
 class ViewPrimitive(Primitive):
@@ -138,19 +196,17 @@ class ViewPrimitive(Primitive):
 
     def __call__(self, x: Any, **params: Any) -> Any:  # type: ignore[override]
         if not isinstance(x, Tensor):
-            return self.evaluate(x, **params)
+            return self.forward(x, **params) if type(x) is ndarray else self.evaluate(x, **params)
         value = x._value
-        y = self.evaluate(value, **params)
+        y = self.forward(value, **params) if type(value) is ndarray else value.interpret(self, (value,), params)
         out = wrap(y)
-        if not state.recording:
-            if shares_memory(y, value):
-                out._version = x._version
-            return out
-        if x.requires_grad and is_floating(value):
-            out._node = record(self, (x,), (value,), out._value, out._version, params, Tensor)
+        recording = state.recording
+        if recording and (x._node is not None or x._view is not None) and out._value.dtype.kind == "f":
+            out._node = record(self, (x,), (value,), out, params)
         if shares_memory(y, value):
             out._version = version = x._version
-            out._view = View(x, self, params, version[0])
+            if recording:
+                out._view = View(x, self, params, version[0])
         return out
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .primitive import Primitive
     from .tensor import Tensor
 
-__all__ = ["LEAF", "Node", "Outline", "View", "edge_of", "record"]
+__all__ = ["LEAF", "Node", "Outline", "View", "edge_of", "refresh"]
 
 _numbers = itertools.count(1)
 
@@ -135,39 +135,3 @@ def edge_of(x: Tensor) -> Any:
         refresh(x)
     node = x._node
     return x if node is LEAF else node
-
-
-def record(
-    primitive: Primitive,
-    args: tuple[Any, ...],
-    values: tuple[Any, ...],
-    output: Any,
-    version: list[int],
-    params: dict[str, Any],
-    tensor_type: type[Tensor],
-    shapes: tuple[Any, ...] | None = None,
-) -> Node:
-    """The node of one application: ``args`` are the tensors or constants, ``values`` what they hold."""
-    saves = primitive.saves
-    edges = []
-    inputs = []
-    versions = []
-    for i, x in enumerate(args):
-        if isinstance(x, tensor_type):
-            edges.append(edge_of(x))
-            if i in saves:
-                inputs.append(values[i])
-                versions.append((x._version, x._version[0], i))
-            else:
-                inputs.append(Outline(values[i]) if primitive.outlines else None)
-        else:
-            edges.append(None)
-            inputs.append(x)
-    if primitive.saves_output:
-        versions.append((version, 0, -1))
-        return Node(
-            primitive, tuple(edges), tuple(inputs), output, output.shape, output.dtype, tuple(versions), params, shapes
-        )
-    return Node(
-        primitive, tuple(edges), tuple(inputs), None, output.shape, output.dtype, tuple(versions), params, shapes
-    )

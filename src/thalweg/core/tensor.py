@@ -71,6 +71,7 @@ class Tensor(TensorMethods):
     _view: View | None
     _extra: dict[str, Any] | None  # what few tensors have: hooks, a name
 
+    __hash__ = object.__hash__  # by identity: == compares the elements
     __array_priority__ = 1000  # ndarray op Tensor is left to Tensor's reflected operator
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:

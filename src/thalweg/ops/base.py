@@ -6,10 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..core.dtypes import BOOL, default_float, result_dtype
+from ..core.dtypes import BOOL, FLOAT64, default_float, result_dtype
 from ..core.modes import state
-from ..core.primitive import Primitive, is_floating
-from ..core.tape import record
+from ..core.primitive import Primitive, record
 from ..core.tensor import Tensor, wrap
 from ..errors import DtypeError, ShapeError
 from .broadcast import sum_to
@@ -63,33 +62,34 @@ class Elementwise(Primitive):
     def __call__(self, a: Any, b: Any) -> Any:  # type: ignore[override]
         if isinstance(a, Tensor):
             va = a._value
+            tracked = a._node is not None or a._view is not None
             if isinstance(b, Tensor):
                 vb = b._value
-                if va.dtype is not vb.dtype and va.dtype != vb.dtype or self.real and va.dtype.kind != "f":
+                if va.dtype is not vb.dtype and va.dtype != vb.dtype:
                     return self(*self.promote((a, b)))
-                tracked = a._node is not None or b._node is not None or a._view is not None or b._view is not None
-            else:
+                tracked = tracked or b._node is not None or b._view is not None
+            elif (va.dtype.kind, type(b)) in _FITS:
                 vb = b
-                if not _fits(va.dtype.kind, type(b)) or self.real and va.dtype.kind != "f":
-                    return self._with_constant(a, b)
-                tracked = a._node is not None or a._view is not None
+            else:
+                return self._with_constant(a, b)
         elif isinstance(b, Tensor):
             va, vb = a, b._value
-            if not _fits(vb.dtype.kind, type(a)) or self.real and vb.dtype.kind != "f":
+            if (vb.dtype.kind, type(a)) not in _FITS:
                 return self._with_constant(a, b)
             tracked = b._node is not None or b._view is not None
+        elif type(a) is ndarray and type(b) is ndarray:
+            return self.forward(a, b)
         else:
             return self.evaluate(a, b)
+        if self.real and getattr(va, "dtype", FLOAT64).kind != "f":
+            return self(*self.promote((a, b)))
         try:
-            y = self.evaluate(va, vb)
+            y = self.forward(va, vb) if type(va) is ndarray and type(vb) is ndarray else self.evaluate(va, vb)
         except ValueError:
             raise self.broadcast_error([v.shape for v in (va, vb) if hasattr(v, "shape")]) from None
         out = wrap(y)
-        if tracked and state.recording and self.differentiable and is_floating(y):
-            shapes = _broadcast_shapes(out._value, va, vb)
-            node = record(self, (a, b), (va, vb), out._value, out._version, {}, Tensor, shapes)
-            if any(edge is not None for edge in node.edges):
-                out._node = node
+        if tracked and state.recording and self.differentiable and y.dtype.kind == "f":
+            out._node = record(self, (a, b), (va, vb), out, {}, _broadcast_shapes(y, va, vb))
         return out
 
     def _with_constant(self, a: Any, b: Any) -> Any:
@@ -111,6 +111,7 @@ class Elementwise(Primitive):
         return self(*self.promote((a, b)))
 
 
+# Where NumPy treats a Python number beside an array of this kind as PyTorch does.
 _FITS: dict[tuple[str, type], bool] = {
     ("f", float): True,
     ("f", int): True,
@@ -122,11 +123,6 @@ _FITS: dict[tuple[str, type], bool] = {
 }
 
 
-def _fits(kind: str, python_type: type) -> bool:
-    """Whether NumPy treats a Python number beside this kind of array as PyTorch does."""
-    return (kind, python_type) in _FITS
-
-
 def _constant(x: Any, target: np.dtype[Any]) -> Any:
     """A Python number beside an array of ``target``; integers wrap round as PyTorch's do."""
     if isinstance(x, Tensor) or target.kind == "f":
@@ -134,13 +130,12 @@ def _constant(x: Any, target: np.dtype[Any]) -> Any:
     return wrap(np.asarray(x).astype(target))
 
 
-def _broadcast_shapes(y: Any, *inputs: Any) -> tuple[Any, ...] | None:
+def _broadcast_shapes(y: Any, a: Any, b: Any) -> tuple[Any, ...] | None:
     """The inputs' shapes where one of them was broadcast, else None."""
-    shape = y.shape
-    for x in inputs:
-        if hasattr(x, "shape") and x.shape != shape:
-            return tuple(getattr(v, "shape", None) for v in inputs)
-    return None
+    a_shape, b_shape, shape = getattr(a, "shape", None), getattr(b, "shape", None), y.shape
+    if (a_shape is None or a_shape == shape) and (b_shape is None or b_shape == shape):
+        return None
+    return a_shape, b_shape
 
 
 class Unary(Elementwise):
@@ -154,22 +149,9 @@ class Unary(Elementwise):
         return safe_mul(dy, self.derivative(y, x))
 
     def __call__(self, x: Any) -> Any:  # type: ignore[override]
-        if not isinstance(x, Tensor):
-            return self.evaluate(x)
-        value = x._value
-        if self.real and value.dtype.kind != "f":
+        if self.real and isinstance(x, Tensor) and x._value.dtype.kind != "f":
             x = convert(x, dtype=default_float())
-            value = x._value
-        y = value.interpret(self, (value,), {}) if type(value) is not ndarray else self.forward(value)
-        out = wrap(y)
-        if (
-            (x._node is not None or x._view is not None)
-            and state.recording
-            and self.differentiable
-            and x.requires_grad
-        ):
-            out._node = record(self, (x,), (value,), out._value, out._version, {}, Tensor)
-        return out
+        return super(Elementwise, self).__call__(x)
 
 
 class Convert(Primitive):
@@ -199,6 +181,9 @@ class IsFinite(Unary):
     forward = staticmethod(np.isfinite)
 
 
+_PLAIN = (ndarray, float)
+
+
 class Where(Elementwise):
     """``a`` where ``condition`` holds, ``b`` elsewhere.
 
@@ -221,6 +206,8 @@ class Where(Elementwise):
 
     def __call__(self, condition: Any, a: Any, b: Any) -> Any:  # type: ignore[override]
         if not (isinstance(condition, Tensor) or isinstance(a, Tensor) or isinstance(b, Tensor)):
+            if type(condition) is ndarray and type(a) in _PLAIN and type(b) in _PLAIN:
+                return np.where(condition, a, b)
             return self.evaluate(condition, a, b)
         args = (condition, *self.promote((a, b)))
         values = tuple(x._value if isinstance(x, Tensor) else x for x in args)
@@ -233,12 +220,10 @@ class Where(Elementwise):
             values = (values[0], np.asarray(a, target), np.asarray(b, target))
         shape = self.shape(*values)
         out = wrap(self.evaluate(*values))
-        if state.recording and is_floating(out._value):
+        if state.recording and out._value.dtype.kind == "f":
             shapes = tuple(getattr(v, "shape", None) for v in values)
             broadcast = shapes if any(s is not None and s != shape for s in shapes) else None
-            node = record(self, args, values, out._value, out._version, {}, Tensor, broadcast)
-            if any(edge is not None for edge in node.edges):
-                out._node = node
+            out._node = record(self, args, values, out, {}, broadcast)
         return out
 
 

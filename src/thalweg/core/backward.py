@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import sys
+import math
 from collections.abc import Sequence
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
 from ..errors import AutogradError, ShapeError
-from .modes import _Mode, state
+from .modes import state
 from .tape import Node, Outline, edge_of
 from .tensor import Tensor, wrap
 
 __all__ = ["backward", "grad"]
 
 ndarray = np.ndarray
-
-
-class _Recording(_Mode):
-    """Grad mode on or off for the length of a walk."""
-
-    def __init__(self, recording: bool) -> None:
-        super().__init__()
-        self.recording = recording
 
 
 def backward(
@@ -52,24 +45,22 @@ def backward(
     >>> w.grad
     tensor(8.)
     """
-    roots = _as_tuple(tensors)
+    roots = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
     cotangents = _cotangents(roots, grad_tensors, create_graph, "backward")
-    wanted = None
-    if inputs is not None:
-        wanted = [edge_of(x) for x in _as_tuple(inputs)]
-        if not wanted:
-            raise AutogradError("backward: inputs is empty; pass None to reach every leaf")
-        if any(edge is None for edge in wanted):
-            raise AutogradError("backward: one of the inputs does not require grad; call requires_grad_() on it first")
     keep = create_graph if retain_graph is None else retain_graph
-    with _Recording(create_graph):
-        captured = walk(roots, cotangents, keep, create_graph, wanted)
-        for edge, cotangent in captured.items():
-            if isinstance(edge, Tensor):
-                _accumulate(edge, cotangent, create_graph)
-        for x in () if inputs is None else _as_tuple(inputs):
-            if not x.is_leaf and (edge := edge_of(x)) in captured:
-                _accumulate(x, captured[edge], create_graph)
+    if inputs is None:
+        walk(roots, cotangents, keep, create_graph, None)
+        return
+    leaves = _as_tuple(inputs)
+    wanted = [edge_of(x) for x in leaves]
+    if not wanted:
+        raise AutogradError("backward: inputs is empty; pass None to reach every leaf")
+    if any(edge is None for edge in wanted):
+        raise AutogradError("backward: one of the inputs does not require grad; call requires_grad_() on it first")
+    captured = walk(roots, cotangents, keep, create_graph, wanted)
+    for x, edge in zip(leaves, wanted, strict=True):
+        if edge in captured:
+            _accumulate(x, captured.pop(edge), create_graph)
 
 
 def grad(
@@ -114,8 +105,7 @@ def grad(
         if edge is None:
             raise AutogradError(f"grad: input {i} does not require grad; call requires_grad_() on it before it is used")
     keep = create_graph if retain_graph is None else retain_graph
-    with _Recording(create_graph):
-        captured = walk(roots, cotangents, keep, create_graph, wanted)
+    captured = walk(roots, cotangents, keep, create_graph, wanted)
     results: list[Tensor | None] = []
     for i, (x, edge) in enumerate(zip(sources, wanted, strict=True)):
         cotangent = captured.get(edge)
@@ -165,97 +155,117 @@ def _cotangents(roots: Sequence[Tensor], given: Any, create_graph: bool, caller:
             )
         value = x._value
         if dy is None:
-            if value.size != 1:
-                raise AutogradError(
-                    f"{caller}: a gradient can be created only for outputs of one element, this one has shape "
-                    f"{tuple(x.shape)}; reduce it with sum() or mean(), or pass the gradient"
-                )
-            start = wrap(np.ones(value.shape, value.dtype))
-        elif dy._value.shape != value.shape:
+            one = _ones.get((value.shape, value.dtype))
+            if one is None:
+                one = _one_like(value, caller)
+            result.append(wrap(one) if create_graph else one)
+            continue
+        if dy._value.shape != value.shape:
             raise ShapeError(
                 f"{caller}: the gradient has shape {tuple(dy.shape)} but the output has shape {tuple(x.shape)}"
             )
-        else:
-            start = dy if dy._value.dtype == value.dtype else wrap(dy._value.astype(value.dtype))
+        start = dy if dy._value.dtype == value.dtype else wrap(dy._value.astype(value.dtype))
         result.append(start if create_graph else start._value)
     return result
 
 
+# The cotangents that backward() starts from, by shape and dtype. Rules don't write into what they are given.
+_ones: dict[Any, Any] = {}
+
+
+def _one_like(value: Any, caller: str) -> Any:
+    """1 in the shape and dtype of an output of one element."""
+    if math.prod(value.shape) != 1:
+        raise AutogradError(
+            f"{caller}: a gradient can be created only for outputs of one element, this one has shape "
+            f"{tuple(value.shape)}; reduce it with sum() or mean(), or pass the gradient"
+        )
+    one = _ones[value.shape, value.dtype] = np.ones(value.shape, value.dtype)
+    one.flags.writeable = False
+    return one
+
+
+@np.errstate(all="ignore")
 def walk(
     roots: Sequence[Tensor], cotangents: list[Any], keep: bool, create_graph: bool, wanted: list[Any] | None
 ) -> dict[Any, Any]:
-    """Send cotangents down the tape; return what arrives at each leaf, or at each of the ``wanted`` edges.
+    """Send cotangents down the tape, newest node first.
 
-    With ``create_graph`` cotangents are Tensors and the rules are recorded, else they are raw values.
+    With ``create_graph`` cotangents are Tensors and the rules are recorded, else they are raw values. Without
+    ``wanted`` they are accumulated in the leaves; with it, what arrives at the wanted edges is returned.
     """
     pending: dict[Any, Any] = {}
     heap: list[tuple[int, Node]] = []
-    leaves: dict[Any, Any] = {}
     for x, dy in zip(roots, cotangents, strict=True):
-        _send(edge_of(x), dy, pending, heap, leaves)
+        edge = edge_of(x)
+        if edge in pending:
+            pending[edge] = pending[edge] + dy
+        else:
+            pending[edge] = dy
+            if type(edge) is Node:
+                heap.append((edge.number, edge))
+    heapify(heap)
     captured: dict[Any, Any] = {}
     useful = None if wanted is None else _useful(roots, wanted)
     targets = () if wanted is None else set(wanted)
-    while heap:
-        node = heappop(heap)[1]
-        dy = pending.pop(node)
-        if node.hooks is not None:
-            dy = _run_hooks(node.hooks, dy, create_graph)
-        if node in targets:
-            captured[node] = dy
-        if useful is not None and node not in useful:
-            continue
-        inputs = node.inputs
-        if inputs is None:
-            raise AutogradError(
-                f"backward: the graph was already freed by an earlier backward (at {node.name()}); "
-                "pass retain_graph=True to the earlier call to walk it again"
-            )
-        for cell, count, position in node.versions:
-            if cell[0] != count:
-                raise _changed(node, position, count, cell[0])
-        if create_graph:
-            inputs, output = _saved_tensors(node)
-        else:
-            output = node.output
-        rules = node.primitive.pullbacks
-        params = node.params
-        for i, edge in enumerate(node.edges):
-            if edge is None or (useful is not None and edge not in useful):
-                continue
-            dx = rules[i](dy, output, *inputs, **params)
-            if dx is None:  # a custom Function may say so
-                continue
-            if node.shapes is not None:
-                dx = node.primitive.unbroadcast(dx, node.shapes[i])
-            if type(edge) is Node:
-                if edge in pending:
-                    pending[edge] = pending[edge] + dx
-                else:
-                    pending[edge] = dx
-                    heappush(heap, (edge.number, edge))
-            elif edge in leaves:
-                leaves[edge] = leaves[edge] + dx
-            else:
-                leaves[edge] = dx
-        if not keep:
-            node.inputs = node.output = None
-    for leaf, dy in leaves.items():
-        if wanted is None or leaf in targets:
-            extra = leaf._extra
-            captured[leaf] = _run_hooks(extra["hooks"], dy, create_graph) if extra and "hooks" in extra else dy
+    recording, state.recording = state.recording, create_graph
+    try:
+        while heap:
+            node = heappop(heap)[1]
+            dy = pending.pop(node)
+            if node.hooks is not None:
+                dy = _run_hooks(node.hooks, dy, create_graph)
+            if node in targets:
+                captured[node] = dy
+            if useful is None or node in useful:
+                _visit(node, dy, pending, heap, create_graph, useful)
+                if not keep:
+                    node.inputs = node.output = None
+        for leaf in list(pending):
+            if wanted is None:
+                _arrive(leaf, pending.pop(leaf), create_graph)
+            elif leaf in targets:
+                captured[leaf] = _leaf_hooks(leaf, pending.pop(leaf), create_graph)
+    finally:
+        state.recording = recording
     return captured
 
 
-def _send(edge: Any, dy: Any, pending: dict[Any, Any], heap: list[tuple[int, Node]], leaves: dict[Any, Any]) -> None:
-    """Add a cotangent to what waits at ``edge``."""
-    waiting = pending if type(edge) is Node else leaves
-    if edge in waiting:
-        waiting[edge] = waiting[edge] + dy
-        return
-    waiting[edge] = dy
-    if type(edge) is Node:
-        heappush(heap, (edge.number, edge))
+def _visit(
+    node: Node, dy: Any, pending: dict[Any, Any], heap: list[tuple[int, Node]], create_graph: bool, useful: Any
+) -> None:
+    """Apply the pullbacks of one node and send on what they give."""
+    inputs = node.inputs
+    if inputs is None:
+        raise AutogradError(
+            f"backward: the graph was already freed by an earlier backward (at {node.name()}); "
+            "pass retain_graph=True to the earlier call to walk it again"
+        )
+    for cell, count, position in node.versions:
+        if cell[0] != count:
+            raise _changed(node, position, count, cell[0])
+    output = node.output
+    if create_graph:
+        inputs, output = _saved_tensors(node)
+    primitive = node.primitive
+    rules = primitive.pullbacks
+    params = node.params
+    i = -1
+    for edge in node.edges:
+        i += 1
+        if edge is None or (useful is not None and edge not in useful):
+            continue
+        dx = rules[i](dy, output, *inputs, **params)
+        if dx is None:  # a custom Function may say so
+            continue
+        if node.shapes is not None:
+            dx = primitive.unbroadcast(dx, node.shapes[i])
+        if edge in pending:
+            pending[edge] = pending[edge] + dx
+        else:
+            pending[edge] = dx
+            if type(edge) is Node:
+                heappush(heap, (edge.number, edge))
 
 
 def _useful(roots: Sequence[Tensor], wanted: list[Any]) -> set[Any]:
@@ -329,15 +339,27 @@ def _run_hooks(hooks: dict[int, Any], dy: Any, create_graph: bool) -> Any:
     return x if create_graph else x._value
 
 
+def _leaf_hooks(leaf: Tensor, dy: Any, create_graph: bool) -> Any:
+    extra = leaf._extra
+    return _run_hooks(extra["hooks"], dy, create_graph) if extra is not None and "hooks" in extra else dy
+
+
+def _arrive(leaf: Tensor, dy: Any, create_graph: bool) -> None:
+    """The whole gradient of a leaf is known: run its hooks and accumulate it."""
+    if leaf._extra is not None:
+        dy = _leaf_hooks(leaf, dy, create_graph)
+    _accumulate(leaf, dy, create_graph)
+
+
 def _owned(value: Any) -> Any:
     """``value`` itself if nobody else can see its memory, else a copy: gradients are later changed in place.
 
-    CPython's reference count tells: the caller's variable, this argument and getrefcount's own make three, and
-    the dictionary that the walk returned makes four.
+    A rule may hand on its cotangent or a saved value, so two leaves can receive one array. The reference count
+    tells: it exceeds that of an array which only the walk holds.
     """
     if type(value) is not ndarray:
         return np.array(value) if isinstance(value, np.generic) else value
-    if value.base is None and value.flags.c_contiguous and sys.getrefcount(value) <= 4:
+    if value.base is None and value.flags.c_contiguous and getrefcount(value) <= _unshared:
         return value
     return value.copy(order="C")
 
@@ -354,6 +376,24 @@ def _accumulate(leaf: Tensor, cotangent: Any, create_graph: bool) -> None:
         old._version[0] += 1
     else:
         leaf._grad = wrap(old._value + cotangent)
-    if leaf._extra and "post_accumulate" in leaf._extra:
+    if leaf._extra is not None and "post_accumulate" in leaf._extra:
         for hook in list(leaf._extra["post_accumulate"].values()):
             hook(leaf)
+
+
+def _count_unshared() -> int:
+    """The reference count that ``_owned`` sees for an array which only the walk holds; it varies with Python."""
+    global _unshared
+    for _unshared in range(1, 12):
+        leaf = wrap(np.zeros(1))
+        pending = {leaf: np.ones(1)}
+        address = id(pending[leaf])
+        _arrive(leaf, pending.pop(leaf), False)
+        assert leaf._grad is not None
+        if id(leaf._grad._value) == address:
+            return _unshared
+    return 0  # no reference counts here: always copy
+
+
+_unshared = 0
+_unshared = _count_unshared()

@@ -55,6 +55,7 @@ class Primitive:
         saves_output: whether they read the output.
         outlines: whether they read the shapes or dtypes of inputs that are not saved.
         differentiable: False for operations whose derivative is zero or undefined everywhere.
+        real: integer inputs are converted to the default dtype first, by ``promote``.
 
     A subclass defines ``forward(*inputs, **params)`` on ndarrays and, for each differentiable input i, a method
     ``pullback_i(dy, y, *inputs, **params)`` that maps the output's cotangent to the input's. What is not in
@@ -65,6 +66,7 @@ class Primitive:
     saves_output: ClassVar[bool] = False
     outlines: ClassVar[bool] = False
     differentiable: ClassVar[bool] = True
+    real: ClassVar[bool] = False
 
     def __init__(self) -> None:
         self.__name__ = self.name = type(self).__name__.lower()
@@ -101,6 +103,10 @@ class Primitive:
         """Native code for the operation, through the compiler's ``emit``."""
         raise NotImplementedError(f"{self.name} has no lowering rule")
 
+    def promote(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The inputs, converted to the dtype that the operation computes in."""
+        raise NotImplementedError
+
     def unbroadcast(self, dy: Any, shape: tuple[int, ...] | None) -> Any:
         """A cotangent of the output's shape summed to an input's; only elementwise primitives broadcast."""
         raise NotImplementedError
@@ -114,12 +120,15 @@ class Primitive:
                 return v.interpret(self, values, params)
         return self.forward(*values, **params)
 
-    def __call__(self, x: Any, *rest: Any, **params: Any) -> Any:
-        if rest:
-            return self._apply((x, *rest), params)
+    def __call__(self, *args: Any, **params: Any) -> Any:
+        if len(args) != 1:
+            return self._apply(args, params)
+        x = args[0]
         if not isinstance(x, Tensor):
             return self.forward(x, **params) if type(x) is ndarray else self.evaluate(x, **params)
         value = x._value
+        if self.real and value.dtype.kind != "f":
+            return self(self.promote((x,))[0], **params)
         y = self.forward(value, **params) if type(value) is ndarray else value.interpret(self, (value,), params)
         out = wrap(y)
         if (

@@ -22,11 +22,9 @@ quiet = np.errstate(all="ignore")  # as PyTorch, no warnings for inf and NaN
 class Elementwise(Primitive):
     """Each output element depends on the elements at its place; inputs broadcast and are promoted.
 
-    ``real`` primitives compute in floating point: integer inputs are converted to the default dtype first.
     ``pullback_i`` may return a cotangent of the output's shape: it is summed back to the input's.
     """
 
-    real: ClassVar[bool] = False
     boolean: ClassVar[bool] = False  # the output is bool whatever the inputs are
 
     def shape(self, *inputs: Any, **params: Any) -> tuple[int, ...]:
@@ -148,10 +146,7 @@ class Unary(Elementwise):
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
         return safe_mul(dy, self.derivative(y, x))
 
-    def __call__(self, x: Any) -> Any:  # type: ignore[override]
-        if self.real and isinstance(x, Tensor) and x._value.dtype.kind != "f":
-            x = convert(x, dtype=default_float())
-        return super(Elementwise, self).__call__(x)
+    __call__ = Primitive.__call__  # not that of two inputs
 
 
 class Convert(Primitive):

@@ -11,7 +11,7 @@ from ..core.dtypes import INT64
 from ..core.primitive import Primitive, ViewPrimitive
 from ..errors import ShapeError
 
-__all__ = ["expand", "reshape", "sum_", "sum_to"]
+__all__ = ["expand", "mean", "reshape", "sum_", "sum_to"]
 
 _add_up: Any = np.add.reduce  # Any: NumPy's annotations ask for a literal keepdims
 
@@ -73,6 +73,28 @@ class Expand(ViewPrimitive):
         return sum_to(dy, x.shape)
 
 
+class Mean(Primitive):
+    """The average over ``dims``: Sum and the division by the number of elements in one."""
+
+    outlines = True
+
+    def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
+        n = count(x.shape, dims)
+        total = _add_up(x, axis=dims, keepdims=keepdim)
+        return total / n if n else total + np.nan
+
+    def shape(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> tuple[int, ...]:
+        return reduced_shape(x.shape, dims, keepdim)
+
+    def pullback_0(self, dy: Any, y: Any, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
+        return repeat_back(dy / count(x.shape, dims), x.shape, dims, keepdim)
+
+
+def count(shape: tuple[int, ...], dims: tuple[int, ...]) -> int:
+    """The number of elements that a reduction over ``dims`` puts together."""
+    return math.prod(shape[i] for i in dims)
+
+
 class Sum(Primitive):
     """The sum over ``dims``; integers and booleans are summed as int64.
 
@@ -98,7 +120,7 @@ class Sum(Primitive):
 
 def repeat_back(dy: Any, shape: tuple[int, ...], dims: tuple[int, ...], keepdim: bool) -> Any:
     """A reduction's cotangent repeated over the reduced axes, so that it has the shape of the input."""
-    if not keepdim and dims:
+    if not keepdim and 0 < len(dims) < len(shape):  # a 0-d cotangent broadcasts as it is
         dy = reshape(dy, shape=reduced_shape(shape, dims, True))
     return expand(dy, shape=shape)
 
@@ -115,3 +137,4 @@ def sum_to(dy: Any, shape: tuple[int, ...]) -> Any:
 reshape = Reshape()
 expand = Expand()
 sum_ = Sum()
+mean = Mean()

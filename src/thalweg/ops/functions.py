@@ -14,7 +14,8 @@ from ..errors import DtypeError, ShapeError
 from . import elementwise as e
 from . import linalg, reduce, rows
 from .base import convert, where
-from .broadcast import reshape, sum_
+from .broadcast import count, reshape, sum_
+from .broadcast import mean as mean_
 from .dims import all_dims, one_dim
 from .shape import permute
 
@@ -185,12 +186,7 @@ def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: dtype 
     if x._value.dtype.kind != "f":
         raise DtypeError(f"mean: needs a floating-point tensor, this one is {x.dtype}; convert it with .float() first")
     dims = all_dims(dim, x._value.ndim, "mean")
-    return e.div(sum_(x, dims=dims, keepdim=keepdim), _count(x, dims))
-
-
-def _count(x: Tensor, dims: tuple[int, ...]) -> int:
-    shape = x._value.shape
-    return math.prod(shape[i] for i in dims)
+    return mean_(x, dims=dims, keepdim=keepdim)
 
 
 def var(
@@ -201,7 +197,7 @@ def var(
         correction = 1 if unbiased else 0
     dims = all_dims(dim, input._value.ndim, "var")
     centred = input - mean(input, dims, keepdim=True) if dims else input * 0
-    divisor = _count(input, dims) - correction
+    divisor = count(input._value.shape, dims) - correction
     total = sum_(centred * centred, dims=dims, keepdim=keepdim)
     return e.div(total, float(divisor)) if divisor > 0 else total * math.nan
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 __all__ = [
     "AutogradError",
     "DataError",
+    "DivergenceError",
     "DtypeError",
     "GradcheckError",
     "OptimizerError",
+    "RunError",
     "ShapeError",
     "StateDictError",
     "ThalwegError",
@@ -34,12 +36,20 @@ class DataError(ThalwegError, ValueError):
     """Data, or a file that holds data, can't be read as what it should be."""
 
 
+class DivergenceError(ThalwegError, ArithmeticError):
+    """Training has left the finite numbers."""
+
+
 class GradcheckError(ThalwegError, RuntimeError):
     """A gradient differs from finite differences."""
 
 
 class OptimizerError(ThalwegError, ValueError):
     """An optimiser or scheduler was given arguments that it can't work with."""
+
+
+class RunError(ThalwegError, ValueError):
+    """A training run can't be set up, written or read as asked."""
 
 
 class StateDictError(ThalwegError, RuntimeError, KeyError):

@@ -1,0 +1,72 @@
+"""State dicts as safetensors files: names, shapes, dtypes and raw numbers. Loading one runs no code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from ..core.tensor import Tensor, wrap
+from ..errors import DataError, DtypeError
+from .atomic import write_atomically
+
+__all__ = ["load_file", "save_file"]
+
+
+def save_file(tensors: Mapping[str, Tensor], filename: str | Path, metadata: dict[str, str] | None = None) -> None:
+    """Write tensors to a safetensors file, atomically: the name shows the old file or the whole new one.
+
+    Args:
+        tensors: name to tensor, such as ``model.state_dict()``. Views and parameters are written as plain arrays.
+        filename: the file; an existing one is replaced.
+        metadata: text by name, kept in the file's header.
+
+    Raises:
+        DtypeError: a value is not a Tensor, or its name not text.
+        OSError: the file can't be written.
+
+    >>> import pathlib, tempfile
+    >>> import thalweg as tw
+    >>> from thalweg.io import load_file, save_file
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "weights.safetensors")
+    ...     save_file({"w": tw.tensor([1.0, 2.0])}, path)
+    ...     load_file(path)
+    {'w': tensor([1., 2.])}
+    """
+    arrays = {}
+    for name, tensor in tensors.items():
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            raise DtypeError(
+                f"save_file: expects text to Tensor, got {name!r} to {type(tensor).__name__}; "
+                "leave out what is not a tensor"
+            )
+        arrays[name] = np.asarray(tensor._value, order="C")
+    write_atomically(filename, save(arrays, metadata=metadata))
+
+
+def load_file(filename: str | Path) -> dict[str, Tensor]:
+    """The tensors in a safetensors file, by name, with memory of their own.
+
+    Raises:
+        DataError: the file is not a whole safetensors file, or holds a dtype that thalweg has not.
+        OSError: the file can't be opened.
+    """
+    content = Path(filename).read_bytes()
+    try:
+        arrays = load(content)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise DataError(f"{filename}: this is not a safetensors file that can be read ({error})") from None
+    return {name: wrap(_native(filename, name, array)) for name, array in arrays.items()}
+
+
+def _native(filename: str | Path, name: str, array: np.ndarray) -> np.ndarray:
+    from ..core.dtypes import as_numpy_dtype
+
+    try:
+        return np.array(array, as_numpy_dtype(array.dtype))
+    except DtypeError as error:
+        raise DataError(f"{filename}: the tensor {name!r} can't be loaded: {error}") from None

@@ -1,0 +1,75 @@
+"""What importing, typing and installing the package promise."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.resources
+import pkgutil
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+import thalweg
+
+HEAVY = {
+    "PIL", "click", "hypothesis", "llvmlite", "matplotlib", "pyarrow", "pytest", "rich", "safetensors", "scipy",
+    "sklearn", "torch",
+}  # fmt: skip
+PACKAGES = ["thalweg", *(m.name for m in pkgutil.walk_packages(thalweg.__path__, "thalweg.") if m.ispkg)]
+MODULES = [m.name for m in pkgutil.walk_packages(thalweg.__path__, "thalweg.")]
+
+
+def test_import_loads_numpy_and_nothing_heavy() -> None:
+    code = "import sys, thalweg; print(*{name.partition('.')[0] for name in sys.modules})"
+    loaded = set(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    )
+    assert {"thalweg", "numpy"} <= loaded
+    assert not loaded & HEAVY
+
+
+def test_import_leaves_the_command_line_and_the_file_formats_for_later() -> None:
+    code = "import sys, thalweg; print(*sys.modules)"
+    loaded = set(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    )
+    assert not loaded & {"argparse", "asyncio", "http", "multiprocessing", "thalweg.cli", "thalweg.train", "unittest"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_all_names_exist_once(name: str) -> None:
+    module = importlib.import_module(name)
+    names = getattr(module, "__all__", [])
+    assert len(names) == len(set(names))
+    assert [n for n in names if not hasattr(module, n)] == []
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_all_agrees_with_what_a_package_exports(name: str) -> None:
+    package = importlib.import_module(name)
+    exported = {
+        n
+        for n, value in vars(package).items()
+        if not n.startswith("_") and n != "annotations" and not isinstance(value, ModuleType)
+    }
+    stated = {n for n in getattr(package, "__all__", []) if not isinstance(getattr(package, n), ModuleType)}
+    assert exported == stated - {"__version__"}
+
+
+def test_package_is_marked_as_typed() -> None:
+    assert (importlib.resources.files("thalweg") / "py.typed").is_file()
+
+
+def test_version_is_that_of_the_installed_distribution() -> None:
+    assert thalweg.__version__ == importlib.metadata.version("thalweg")
+
+
+def test_errors_derive_from_one_base() -> None:
+    from thalweg import errors
+
+    kinds = [getattr(errors, n) for n in errors.__all__]
+    assert all(issubclass(kind, errors.ThalwegError) for kind in kinds)
+    assert {kind for kind in vars(errors).values() if isinstance(kind, type)} == set(kinds)

@@ -68,10 +68,15 @@ class Div(Elementwise):
     forward = staticmethod(quiet(np.divide))
 
     def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
-        return safe_mul(dy, 1.0 / b)
+        return safe_mul(dy, _inverse(b))
 
     def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
         return safe_mul(dy, -y / b)
+
+
+def _inverse(b: Any) -> Any:
+    """1 / b, ±inf at 0 for Python numbers too."""
+    return math.copysign(math.inf, b) if isinstance(b, (int, float)) and b == 0 else 1.0 / b
 
 
 class Pow(Elementwise):

@@ -205,8 +205,10 @@ def var(
 def std(
     input: Tensor, dim: Dim = None, *, correction: float = 1, keepdim: bool = False, unbiased: Any = None
 ) -> Tensor:
-    """The square root of the variance; its gradient is infinite or NaN where the variance is 0, as in PyTorch."""
-    return e.sqrt(var(input, dim, correction=correction, keepdim=keepdim, unbiased=unbiased))
+    """The square root of the variance; its gradient is 0 where the variance is 0, as in PyTorch."""
+    variance = var(input, dim, correction=correction, keepdim=keepdim, unbiased=unbiased)
+    flat = e.eq(variance, 0)
+    return where(flat, 0.0, e.sqrt(where(flat, 1.0, variance)))
 
 
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import doctest
 import io
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,10 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n(?:\n*```text\n(?P<output>.*?)^```$)?", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
+CORNER = re.compile(r"^\| `(.*?)` \|(.*)\|$", re.MULTILINE)
+CORNERS = CORNER.findall(
+    (ROOT / "docs" / "autograd.md").read_text(encoding="utf-8").partition("## Safe derivatives")[2]
+)
 LOOSE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -49,8 +54,10 @@ def run_block(block: Block, name: str, names: dict[str, Any]) -> None:
     code = compile("\n" * (block.line - 1) + block.code, name, "exec")  # so that an error names the document's line
     with contextlib.redirect_stdout(printed):
         exec(code, names)
-    if block.output is not None:
-        assert doctest.OutputChecker().check_output(block.output, printed.getvalue(), LOOSE), printed.getvalue()
+    if block.output is not None and not doctest.OutputChecker().check_output(block.output, printed.getvalue(), LOOSE):
+        pytest.fail(
+            f"{name}, line {block.line}: printed\n{printed.getvalue()}instead of\n{block.output}", pytrace=False
+        )
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
@@ -79,11 +86,23 @@ def test_readme_marks_its_two_commands_on_one_line_each(name: str) -> None:
     assert len(re.findall(rf"^<!-- command: {name} -->\n```bash\n[^\n]+\n```$", text, re.MULTILINE)) == 1
 
 
+@pytest.mark.parametrize("dtype", [tw.float32, tw.float64], ids=str)
+@pytest.mark.parametrize(("expression", "numbers"), CORNERS)
+def test_corner_derivatives_are_those_of_the_table(expression: str, numbers: str, dtype: tw.dtype) -> None:
+    at, *expected = (float(number) for number in numbers.split("|"))
+    x = tw.tensor(at, dtype=dtype, requires_grad=True)
+    y = eval(expression, vars(tw) | {"x": x, "inf": math.inf})
+    (dy,) = tw.autograd.grad(y, x, create_graph=True)
+    d2y = tw.autograd.grad(dy, x, allow_unused=True)[0] if dy.requires_grad else None
+    found = [y.item(), dy.item(), 0.0 if d2y is None else d2y.item()]
+    assert found == pytest.approx(expected, rel=1e-6, abs=0, nan_ok=True)
+
+
 def test_blocks_are_found_with_their_output() -> None:
     text = "x\n```python\nprint(1)\n```\n\n```text\n1\n```\n```python\ny = 2\n```\n"
     assert blocks_of(text) == [Block("print(1)\n", "1\n", 3), Block("y = 2\n", None, 10)]
 
 
 def test_wrong_output_is_noticed() -> None:
-    with pytest.raises(AssertionError, match="2"):
+    with pytest.raises(pytest.fail.Exception, match="example, line 1: printed\n2\ninstead of\n1"):
         run_block(Block("print(2)", "1\n", 1), "example", {})

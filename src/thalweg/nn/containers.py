@@ -1,0 +1,479 @@
+"""Modules and parameters in sequences and dictionaries."""
+
+from __future__ import annotations
+
+import operator
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import groupby
+from typing import Any, Self, overload
+
+from ..core.tensor import Tensor
+from .module import Module, _indented
+from .parameter import Parameter
+
+__all__ = ["ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
+
+
+def _position(index: Any, size: int, owner: Module, extra: int = 0) -> int:
+    """``index`` counted from the front, below ``size`` + ``extra``."""
+    i = operator.index(index)
+    if not -size <= i < size + extra:
+        raise IndexError(f"{type(owner).__name__}: index {i} is out of range for {size} elements")
+    return i + size if i < 0 else i
+
+
+class _Numbered(Module):
+    """Members named "0", "1", … in their order."""
+
+    def _names(self) -> dict[str, Any]:
+        """The dictionary of names of the members."""
+        raise NotImplementedError
+
+    def _all(self) -> list[Any]:
+        return [self.__dict__[name] for name in self._names()]
+
+    def _renumber(self, members: list[Any]) -> None:
+        """Hold exactly ``members``, under new numbers."""
+        for name in list(self._names()):
+            delattr(self, name)
+        for i, member in enumerate(members):
+            self._put(str(i), member)
+
+    def _put(self, name: str, member: Any) -> None:
+        setattr(self, name, member)
+
+    def _name_at(self, index: Any) -> str:
+        names = list(self._names())
+        return names[_position(index, len(names), self)]
+
+    def __len__(self) -> int:
+        return len(self._names())
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._all())
+
+    def __setitem__(self, index: Any, member: Any) -> None:
+        setattr(self, self._name_at(index), member)
+
+    def __delitem__(self, index: Any) -> None:
+        members = self._all()
+        if isinstance(index, slice):
+            del members[index]
+        else:
+            del members[_position(index, len(members), self)]
+        self._renumber(members)
+
+    def pop(self, index: Any = -1) -> Any:
+        """Take the member at ``index`` out and return it; those behind it move up."""
+        member = self.__dict__[self._name_at(index)]
+        del self[index]
+        return member
+
+
+class _ModuleSequence(_Numbered):
+    """What Sequential and ModuleList share."""
+
+    def _names(self) -> dict[str, Any]:
+        return self._module_names
+
+    def _put(self, name: str, member: Any) -> None:
+        self.add_module(name, member)
+
+    def append(self, module: Module) -> Self:
+        """Add a module at the end. Returns the container."""
+        self.add_module(str(len(self)), module)
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> Self:
+        """Add modules at the end. Returns the container."""
+        if not isinstance(modules, Iterable):
+            raise TypeError(f"{type(self).__name__}.extend: needs an iterable of modules, not {type(modules).__name__}")
+        for module in list(modules):
+            self.append(module)
+        return self
+
+    def _insert(self, index: int, module: Module) -> None:
+        if not isinstance(module, Module):
+            raise TypeError(f"{type(self).__name__}.insert: needs a Module, not {type(module).__name__}")
+        members = self._all()
+        members.insert(_position(index, len(members), self, extra=1), module)
+        self._renumber(members)
+
+
+class Sequential(_ModuleSequence):
+    """Modules one after the other: the output of each is the input of the next.
+
+    ``Sequential(a, b)`` names them "0", "1"; ``Sequential(OrderedDict(first=a, second=b))`` by its keys.
+
+    >>> import thalweg as tw
+    >>> net = tw.nn.Sequential(tw.nn.Linear(2, 3), tw.nn.ReLU())
+    >>> net(tw.ones(4, 2)).shape, net[0]
+    (thalweg.Size([4, 3]), Linear(in_features=2, out_features=3, bias=True))
+    """
+
+    @overload
+    def __init__(self, *args: Module) -> None: ...
+    @overload
+    def __init__(self, arg: OrderedDict[str, Module], /) -> None: ...
+    def __init__(self, *args: Any) -> None:
+        super().__init__()
+        if len(args) == 1 and isinstance(args[0], OrderedDict):
+            for name, module in args[0].items():
+                self.add_module(name, module)
+        else:
+            for i, module in enumerate(args):
+                self.add_module(str(i), module)
+
+    def forward(self, input: Any) -> Any:
+        """The last module's output."""
+        members = self.__dict__
+        for name in members["_module_names"]:
+            input = members[name](input)
+        return input
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            chosen = list(self._module_names)[index]
+            return type(self)(OrderedDict((name, self.__dict__[name]) for name in chosen))
+        return self.__dict__[self._name_at(index)]
+
+    def insert(self, index: int, module: Module) -> Self:
+        """Put a module before the one at ``index``; all are renumbered. Returns the container."""
+        self._insert(index, module)
+        return self
+
+    def __add__(self, other: Sequential) -> Sequential:
+        if not isinstance(other, Sequential):
+            raise ValueError(f"Sequential: can only be joined with a Sequential, not {type(other).__name__}")
+        return Sequential(*self, *other)
+
+    def __iadd__(self, other: Sequential) -> Self:
+        if not isinstance(other, Sequential):
+            raise ValueError(f"Sequential: can only be joined with a Sequential, not {type(other).__name__}")
+        return self.extend(other)
+
+    def __mul__(self, other: int) -> Sequential:
+        return Sequential(*(self._all() * _repetitions(other)))
+
+    def __rmul__(self, other: int) -> Sequential:
+        return self * other
+
+    def __imul__(self, other: int) -> Self:
+        return self.extend(self._all() * (_repetitions(other) - 1))
+
+
+def _repetitions(n: Any) -> int:
+    if not isinstance(n, int):
+        raise TypeError(f"Sequential: can only be multiplied by an int, not {type(n).__name__}")
+    if n <= 0:
+        raise ValueError(f"Sequential: can only be multiplied by a positive int, not {n}")
+    return n
+
+
+class ModuleList(_ModuleSequence):
+    """Modules in a list; ``forward`` is for the module that holds it to write.
+
+    >>> import thalweg as tw
+    >>> layers = tw.nn.ModuleList([tw.nn.Linear(2, 2) for _ in range(3)])
+    >>> layers
+    ModuleList(
+      (0-2): 3 x Linear(in_features=2, out_features=2, bias=True)
+    )
+    """
+
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
+        super().__init__()
+        if modules is not None:
+            self.extend(modules)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return type(self)(self._all()[index])
+        return self.__dict__[self._name_at(index)]
+
+    def insert(self, index: int, module: Module) -> None:
+        """Put a module before the one at ``index``."""
+        self._insert(index, module)
+
+    def __add__(self, other: Iterable[Module]) -> ModuleList:
+        return ModuleList([*self, *other])
+
+    def __iadd__(self, modules: Iterable[Module]) -> Self:
+        return self.extend(modules)
+
+    def __repr__(self) -> str:
+        """Neighbours that print alike on one line."""
+        lines = []
+        start = 0
+        for text, group in groupby(map(repr, self)):
+            n = len(list(group))
+            label = f"({start})" if n == 1 else f"({start}-{start + n - 1})"
+            lines.append(f"{label}: {'' if n == 1 else f'{n} x '}{_indented(text)}")
+            start += n
+        return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)" if lines else f"{self._get_name()}()"
+
+
+class ModuleDict(Module):
+    """Modules in a dictionary, in the order in which they came.
+
+    >>> import thalweg as tw
+    >>> acts = tw.nn.ModuleDict({"relu": tw.nn.ReLU(), "tanh": tw.nn.Tanh()})
+    >>> acts["relu"](tw.tensor(-1.0)), list(acts)
+    (tensor(0.), ['relu', 'tanh'])
+    """
+
+    def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
+        super().__init__()
+        if modules is not None:
+            self.update(modules)
+
+    def __getitem__(self, key: str) -> Any:
+        return self._modules[key]
+
+    def __setitem__(self, key: str, module: Module) -> None:
+        self.add_module(key, module)
+
+    def __delitem__(self, key: str) -> None:
+        del self._modules[key]
+
+    def __len__(self) -> int:
+        return len(self._module_names)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._module_names)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._module_names
+
+    def keys(self) -> Iterable[str]:
+        """The names."""
+        return self._modules.keys()
+
+    def values(self) -> Iterable[Any]:
+        """The modules."""
+        return self._modules.values()
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        """(name, module) pairs."""
+        return self._modules.items()
+
+    def pop(self, key: str) -> Any:
+        """Take the module ``key`` out and return it."""
+        return self._modules.pop(key)
+
+    def clear(self) -> None:
+        """Take all modules out."""
+        self._modules.clear()
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Add modules, or replace those of the same name: from a mapping or from (name, module) pairs."""
+        if not isinstance(modules, Iterable):
+            raise TypeError(f"ModuleDict.update: needs a mapping or pairs, not {type(modules).__name__}")
+        for key, module in _pairs(modules, "ModuleDict"):
+            self[key] = module
+
+
+def _pairs(source: Any, owner: str) -> list[tuple[str, Any]]:
+    """The (key, value) pairs of a mapping (or a container of this file) or of an iterable of pairs."""
+    if isinstance(source, (Mapping, ModuleDict, ParameterDict)):
+        return list(source.items())
+    pairs = []
+    for i, pair in enumerate(source):
+        if not isinstance(pair, Iterable) or len(both := list(pair)) != 2:
+            raise ValueError(f"{owner}.update: element {i} is not a (name, value) pair")
+        pairs.append((both[0], both[1]))
+    return pairs
+
+
+def _as_parameter(value: Any) -> Any:
+    """Tensors become parameters; other values stay what they are."""
+    return Parameter(value) if isinstance(value, Tensor) and not isinstance(value, Parameter) else value
+
+
+class ParameterList(_Numbered):
+    """Parameters in a list; tensors become parameters, other values are held but not registered.
+
+    >>> import thalweg as tw
+    >>> ws = tw.nn.ParameterList([tw.ones(2), tw.ones(3)])
+    >>> [name for name, _ in ws.named_parameters()], len(ws)
+    (['0', '1'], 2)
+    """
+
+    _name_dicts = (*Module._name_dicts, "_numbers")
+
+    def __init__(self, values: Iterable[Any] | None = None) -> None:
+        super().__init__()
+        self._numbers: dict[str, None] = {}
+        if values is not None:
+            self.extend(values)
+
+    def _names(self) -> dict[str, Any]:
+        return self._numbers
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.isdigit():
+            value = _as_parameter(value)
+            if not isinstance(value, Parameter):  # a plain value may take the place of a parameter
+                self._forget(name, keep=())
+            self._numbers[name] = None
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        self._numbers.pop(name, None)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return type(self)(self._all()[index])
+        return self.__dict__[self._name_at(index)]
+
+    def append(self, value: Any) -> Self:
+        """Add a value at the end. Returns the list."""
+        setattr(self, str(len(self)), value)
+        return self
+
+    def extend(self, values: Iterable[Any]) -> Self:
+        """Add values at the end. Returns the list."""
+        if not isinstance(values, Iterable) or isinstance(values, Tensor):
+            raise TypeError(f"ParameterList.extend: needs an iterable of values, not {type(values).__name__}")
+        for value in list(values):
+            self.append(value)
+        return self
+
+    def __iadd__(self, values: Iterable[Any]) -> Self:
+        return self.extend(values)
+
+    def extra_repr(self) -> str:
+        return "\n".join(f"({i}): {_described(value)}" for i, value in enumerate(self))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("ParameterList: it holds parameters and computes nothing; use its elements")
+
+
+class ParameterDict(Module):
+    """Parameters in a dictionary, in the order in which they came; other values are held but not registered.
+
+    >>> import thalweg as tw
+    >>> ws = tw.nn.ParameterDict({"left": tw.ones(2), "right": tw.ones(3)})
+    >>> ws["left"].requires_grad, [name for name, _ in ws.named_parameters()]
+    (True, ['left', 'right'])
+    """
+
+    _name_dicts = (*Module._name_dicts, "_keys")
+
+    def __init__(self, parameters: Any = None) -> None:
+        super().__init__()
+        self._keys: dict[str, None] = {}
+        if parameters is not None:
+            self.update(parameters)
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._keys:
+            raise KeyError(key)
+        return self.__dict__[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if not isinstance(key, str):
+            raise TypeError(f"ParameterDict: keys must be str, not {type(key).__name__}")
+        if key not in self._keys and hasattr(self, key):
+            raise KeyError(f"ParameterDict: the key {key!r} is the name of one of its attributes; choose another")
+        value = _as_parameter(value)
+        if not isinstance(value, Parameter):
+            self._forget(key, keep=())
+        self._keys[key] = None
+        setattr(self, key, value)
+
+    def __delitem__(self, key: str) -> None:
+        del self._keys[key]
+        delattr(self, key)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(list(self._keys))
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys
+
+    def keys(self) -> Iterable[str]:
+        """The names."""
+        return self._keys.keys()
+
+    def values(self) -> Iterable[Any]:
+        """The values."""
+        return [self[key] for key in self._keys]
+
+    def items(self) -> Iterable[tuple[str, Any]]:
+        """(name, value) pairs."""
+        return [(key, self[key]) for key in self._keys]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of ``key``, or ``default`` if there is none."""
+        return self[key] if key in self._keys else default
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        """The value of ``key``, which becomes ``default`` if there is none."""
+        if key not in self._keys:
+            self[key] = default
+        return self[key]
+
+    def pop(self, key: str) -> Any:
+        """Take ``key`` out and return its value."""
+        value = self[key]
+        del self[key]
+        return value
+
+    def popitem(self) -> tuple[str, Any]:
+        """Take the pair that came last out and return it."""
+        if not self._keys:
+            raise KeyError("ParameterDict: popitem() of an empty dictionary")
+        key = next(reversed(self._keys))
+        return key, self.pop(key)
+
+    def clear(self) -> None:
+        """Take everything out."""
+        for key in list(self._keys):
+            del self[key]
+
+    def copy(self) -> ParameterDict:
+        """Another dictionary with the same values."""
+        return ParameterDict(OrderedDict(self.items()))
+
+    def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
+        """A dictionary with ``default`` under each of ``keys``."""
+        return ParameterDict((key, default) for key in keys)
+
+    def update(self, parameters: Any) -> None:
+        """Add values, or replace those of the same name: from a mapping or from (name, value) pairs."""
+        if not isinstance(parameters, (Iterable, ParameterDict)) or isinstance(parameters, Tensor):
+            raise TypeError(f"ParameterDict.update: needs a mapping or pairs, not {type(parameters).__name__}")
+        for key, value in _pairs(parameters, "ParameterDict"):
+            self[key] = value
+
+    def __or__(self, other: ParameterDict) -> ParameterDict:
+        joined = self.copy()
+        joined.update(other)
+        return joined
+
+    def __ior__(self, other: ParameterDict) -> Self:
+        self.update(other)
+        return self
+
+    def extra_repr(self) -> str:
+        return "\n".join(f"({key}): {_described(value)}" for key, value in self.items())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("ParameterDict: it holds parameters and computes nothing; use its elements")
+
+
+def _described(value: Any) -> str:
+    """One line about a value in a ParameterList or ParameterDict."""
+    if not isinstance(value, Tensor):
+        return f"Object of type: {type(value).__name__}"
+    kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
+    return f"{kind} containing: [{value.dtype} of size {'x'.join(map(str, value.shape))}]"

@@ -11,7 +11,8 @@ import pytest
 
 import thalweg
 
-MODULES = ["thalweg", *(m.name for m in pkgutil.walk_packages(thalweg.__path__, "thalweg."))]
+FOUND = (m.name for m in pkgutil.walk_packages(thalweg.__path__, "thalweg."))
+MODULES = ["thalweg", *(name for name in FOUND if name != "thalweg.__main__")]  # which would run the command line
 
 
 @pytest.mark.parametrize("name", MODULES)

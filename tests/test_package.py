@@ -19,7 +19,7 @@ HEAVY = {
     "sklearn", "torch",
 }  # fmt: skip
 PACKAGES = ["thalweg", *(m.name for m in pkgutil.walk_packages(thalweg.__path__, "thalweg.") if m.ispkg)]
-MODULES = [m.name for m in pkgutil.walk_packages(thalweg.__path__, "thalweg.")]
+MODULES = [m.name for m in pkgutil.walk_packages(thalweg.__path__, "thalweg.") if m.name != "thalweg.__main__"]
 
 
 def test_import_loads_numpy_and_nothing_heavy() -> None:

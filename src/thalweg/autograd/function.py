@@ -9,8 +9,8 @@ from typing import Any
 
 from ..core.bundle import Bundle, pick_node
 from ..core.modes import no_grad, state
-from ..core.primitive import EachInput, Primitive, is_floating
-from ..core.tape import Node, edge_of
+from ..core.primitive import Primitive, is_floating
+from ..core.tape import Node, edge_of, mark_changed
 from ..core.tensor import Tensor, wrap
 from ..errors import AutogradError
 from ..ops.creation import zeros
@@ -53,19 +53,19 @@ class FunctionCtx:
         """What ``save_for_backward`` was given."""
         return tuple(item() if isinstance(item, _SavedOutput) else item for item in self._saved)
 
-    def keep(self, outputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Take over what was to be saved; returns the version counters to be checked.
+    def keep(self, outputs: tuple[Any, ...]) -> list[Any]:
+        """Take over what was to be saved; returns the version cells to be checked.
 
         An output is kept as its value: the tensor leads to the node, and the node to this object.
         """
-        saved, versions = [], []
-        for position, x in enumerate(self._to_save):
+        saved: list[Any] = []
+        cells: list[Any] = []
+        for x in self._to_save:
             place = next((i for i, y in enumerate(outputs) if y is x and x is not None), None)
             saved.append(x if place is None else _SavedOutput(self, x._value, place, len(outputs) > 1))
-            if isinstance(x, Tensor):
-                versions.append((x._version, x._version[0], 1 + position))
+            cells.append(x._version if isinstance(x, Tensor) else None)
         self._saved, self._to_save = tuple(saved), ()
-        return tuple(versions)
+        return cells
 
 
 class _SavedOutput:
@@ -80,7 +80,7 @@ class _SavedOutput:
         ctx = self.ctx()
         node = None if ctx is None or ctx._node is None else ctx._node()
         if node is not None:
-            x._node = pick_node(node, self.place, self.value) if self.several else node
+            x._node = pick_node(node, self.place) if self.several else node
         return x
 
 
@@ -91,20 +91,14 @@ class _FunctionCall(Primitive):
         super().__init__()
         self.function = function
         self.name = self.__name__ = function.__name__
-        self._seen: Any = None
-        self._gradients: tuple[Any, ...] = ()
 
-    def _pullbacks(self) -> Any:
-        return EachInput(self.pullback)
-
-    def pullback(self, i: int, dy: Any, y: Any, ctx: Any, *inputs: Any) -> Any:
-        """The cotangent of input i; ``backward`` runs once and gives those of all inputs."""
-        if self._seen is not dy:
-            self._gradients, self._seen = self._run(dy, ctx, len(inputs)), dy
-        result = self._gradients[i - 1]
-        if result is None or state.recording:
-            return result
-        return result._value
+    def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
+        """The cotangents of all inputs from one run of the function's ``backward``."""
+        ctx, *rest = inputs
+        gradients = self._run(dy, ctx, len(rest))
+        if state.recording:
+            return (None, *gradients)
+        return (None, *(g if g is None else g._value for g in gradients))
 
     def _run(self, dy: Any, ctx: FunctionCtx, count: int) -> tuple[Any, ...]:
         parts = dy.parts if isinstance(dy, Bundle) else {0: dy}
@@ -126,7 +120,7 @@ class _FunctionCall(Primitive):
                 raise AutogradError(
                     f"{self.name}.backward: gradient {position} is a {type(g).__name__}; return a tensor or None"
                 )
-        return gradients
+        return tuple(gradients[:count])
 
 
 class Function:
@@ -190,17 +184,16 @@ def _fresh(y: Any, args: tuple[Any, ...], ctx: FunctionCtx) -> Any:
 def _record(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
     for x in ctx._dirty:
         check_writable(x, cls.__name__)
-        x._version[0] += 1
+        mark_changed(x)
     edges = (None, *(edge_of(x) if isinstance(x, Tensor) else None for x in args))
     ctx._outlines = tuple((y._value.shape, y.dtype) if isinstance(y, Tensor) else (None, None) for y in outputs)
-    versions = ctx.keep(outputs)
-    first = next(y for y in outputs if isinstance(y, Tensor))
+    cells = ctx.keep(outputs)
     inputs = (ctx, *(None for _ in args))
-    node = Node(_FunctionCall(cls), edges, inputs, None, first._value.shape, first._value.dtype, versions, {})
+    node = Node(_FunctionCall(cls), edges, inputs, cells=cells)
     ctx._node = weakref.ref(node)
     for i, y in enumerate(outputs):
         if isinstance(y, Tensor) and is_floating(y._value) and not any(y is c for c in ctx._constant):
-            y._node = node if len(outputs) == 1 else pick_node(node, i, y._value)
+            y._node = node if len(outputs) == 1 else pick_node(node, i)
 
 
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import AutogradError, ShapeError
 from .modes import state
-from .tape import Node, Outline, edge_of
+from .tape import Node, Outline, edge_of, mark_changed
 from .tensor import Tensor, wrap
 
 __all__ = ["backward", "grad"]
@@ -117,7 +117,7 @@ def grad(
         if cotangent is None:
             results.append(wrap(np.zeros(x.shape, x._value.dtype)) if materialize_grads else None)
         else:
-            results.append(cotangent if create_graph else wrap(_owned(cotangent)))
+            results.append(cotangent if create_graph else wrap(_own(cotangent)))
     return tuple(results)
 
 
@@ -187,7 +187,7 @@ def _one_like(value: Any, caller: str) -> Any:
 
 @np.errstate(all="ignore")
 def walk(
-    roots: Sequence[Tensor], cotangents: list[Any], keep: bool, create_graph: bool, wanted: list[Any] | None
+    roots: Sequence[Tensor], starts: list[Any], keep: bool, create_graph: bool, wanted: list[Any] | None
 ) -> dict[Any, Any]:
     """Send cotangents down the tape, newest node first.
 
@@ -196,7 +196,7 @@ def walk(
     """
     pending: dict[Any, Any] = {}
     heap: list[tuple[int, Node]] = []
-    for x, dy in zip(roots, cotangents, strict=True):
+    for x, dy in zip(roots, starts, strict=True):
         edge = edge_of(x)
         if edge in pending:
             pending[edge] = pending[edge] + dy
@@ -217,55 +217,54 @@ def walk(
                 dy = _run_hooks(node.hooks, dy, create_graph)
             if node in targets:
                 captured[node] = dy
-            if useful is None or node in useful:
-                _visit(node, dy, pending, heap, create_graph, useful)
-                if not keep:
-                    node.inputs = node.output = None
-        for leaf in list(pending):
+            if useful is not None and node not in useful:
+                continue
+            inputs, output, edges = node.inputs, node.output, node.edges
+            if inputs is None:
+                raise _freed(node)
+            for cell in node.cells:
+                if cell is not None and cell[0] + node.number > 0:
+                    raise _changed(node)
+            if create_graph:
+                inputs, output = _saved_tensors(node)
+            if useful is not None:
+                edges = [edge if edge in useful else None for edge in edges]
+            primitive = node.primitive
+            cotangents = primitive.pullback(edges, dy, output, inputs, node.params)
+            if node.shapes is not None:
+                cotangents = [
+                    None if dx is None else primitive.unbroadcast(dx, shape)
+                    for dx, shape in zip(cotangents, node.shapes, strict=False)
+                ]
+            for edge, dx in zip(edges, cotangents, strict=False):
+                if edge is None or dx is None:  # a custom Function may give None
+                    continue
+                if edge in pending:
+                    pending[edge] = pending[edge] + dx
+                else:
+                    pending[edge] = dx
+                    if type(edge) is Node:
+                        heappush(heap, (edge.number, edge))
+            if not keep:
+                node.inputs = node.output = None
+        dy = dx = cotangents = None  # references that would make a leaf's gradient look shared
+        for leaf, dy in pending.items():
+            if leaf._extra is not None:
+                dy = _leaf_hooks(leaf, dy, create_graph)  # noqa: PLW2901
             if wanted is None:
-                _arrive(leaf, pending.pop(leaf), create_graph)
+                _accumulate(leaf, dy, create_graph)
             elif leaf in targets:
-                captured[leaf] = _leaf_hooks(leaf, pending.pop(leaf), create_graph)
+                captured[leaf] = dy
     finally:
         state.recording = recording
     return captured
 
 
-def _visit(
-    node: Node, dy: Any, pending: dict[Any, Any], heap: list[tuple[int, Node]], create_graph: bool, useful: Any
-) -> None:
-    """Apply the pullbacks of one node and send on what they give."""
-    inputs = node.inputs
-    if inputs is None:
-        raise AutogradError(
-            f"backward: the graph was already freed by an earlier backward (at {node.name()}); "
-            "pass retain_graph=True to the earlier call to walk it again"
-        )
-    for cell, count, position in node.versions:
-        if cell[0] != count:
-            raise _changed(node, position, count, cell[0])
-    output = node.output
-    if create_graph:
-        inputs, output = _saved_tensors(node)
-    primitive = node.primitive
-    rules = primitive.pullbacks
-    params = node.params
-    i = -1
-    for edge in node.edges:
-        i += 1
-        if edge is None or (useful is not None and edge not in useful):
-            continue
-        dx = rules[i](dy, output, *inputs, **params)
-        if dx is None:  # a custom Function may say so
-            continue
-        if node.shapes is not None:
-            dx = primitive.unbroadcast(dx, node.shapes[i])
-        if edge in pending:
-            pending[edge] = pending[edge] + dx
-        else:
-            pending[edge] = dx
-            if type(edge) is Node:
-                heappush(heap, (edge.number, edge))
+def _freed(node: Node) -> AutogradError:
+    return AutogradError(
+        f"backward: the graph was already freed by an earlier backward (at {node.name()}); "
+        "pass retain_graph=True to the earlier call to walk it again"
+    )
 
 
 def _useful(roots: Sequence[Tensor], wanted: list[Any]) -> set[Any]:
@@ -293,7 +292,7 @@ def _number(node: Node) -> int:
     return node.number
 
 
-def _saved_tensors(node: Node) -> tuple[tuple[Any, ...], Any]:
+def _saved_tensors(node: Node) -> tuple[list[Any], Any]:
     """The values a node has saved, as Tensors that stand at their place in the graph."""
     inputs = []
     assert node.inputs is not None
@@ -311,16 +310,20 @@ def _saved_tensors(node: Node) -> tuple[tuple[Any, ...], Any]:
     if node.output is not None:
         output = wrap(node.output)
         output._node = node
-    return tuple(inputs), output
+    return inputs, output
 
 
-def _changed(node: Node, position: int, saved: int, now: int) -> AutogradError:
-    which = "its output" if position < 0 else f"input {position}"
-    value = node.output if position < 0 else next(iter((node.inputs or ())[position : position + 1]), None)
+def _changed(node: Node) -> AutogradError:
+    """Says which saved value was changed in place after it was recorded."""
+    places = [i for i, cell in enumerate(node.cells) if cell is not None and cell[0] + node.number > 0]
+    position, inputs = places[0], list(node.inputs or ())
+    is_output = position == len(inputs)
+    value = node.output if is_output else inputs[position]
+    which = "its output" if is_output else f"its input {position}"
     what = f" (shape {tuple(value.shape)}, {value.dtype})" if hasattr(value, "shape") else ""
     return AutogradError(
-        f"backward: a value needed for the gradient was changed in place: {which}{what} of {node.primitive.name} "
-        f"is at version {now}, saved at version {saved}; use the out-of-place form of the change, or clone() first"
+        f"backward: a value needed for the gradient of {node.primitive.name} was changed in place after it was "
+        f"recorded: {which}{what}; use the out-of-place form of the change, or clone() the value first"
     )
 
 
@@ -344,55 +347,48 @@ def _leaf_hooks(leaf: Tensor, dy: Any, create_graph: bool) -> Any:
     return _run_hooks(extra["hooks"], dy, create_graph) if extra is not None and "hooks" in extra else dy
 
 
-def _arrive(leaf: Tensor, dy: Any, create_graph: bool) -> None:
-    """The whole gradient of a leaf is known: run its hooks and accumulate it."""
-    if leaf._extra is not None:
-        dy = _leaf_hooks(leaf, dy, create_graph)
-    _accumulate(leaf, dy, create_graph)
+def _accumulate(leaf: Tensor, dy: Any, create_graph: bool) -> None:
+    """Add to ``leaf.grad``, in place unless the walk is recorded.
 
-
-def _owned(value: Any) -> Any:
-    """``value`` itself if nobody else can see its memory, else a copy: gradients are later changed in place.
-
-    A rule may hand on its cotangent or a saved value, so two leaves can receive one array. The reference count
-    tells: it exceeds that of an array which only the walk holds.
+    A rule may hand on its cotangent or a saved value, so that two leaves receive one array, and gradients are later
+    changed in place. The array is kept only if its reference count shows that nobody but the walk holds it.
     """
-    if type(value) is not ndarray:
-        return np.array(value) if isinstance(value, np.generic) else value
-    if value.base is None and value.flags.c_contiguous and getrefcount(value) <= _unshared:
-        return value
-    return value.copy(order="C")
-
-
-def _accumulate(leaf: Tensor, cotangent: Any, create_graph: bool) -> None:
-    """Add to ``leaf.grad``, in place unless the walk is recorded."""
     old = leaf._grad
     if create_graph:
-        leaf._grad = cotangent if old is None else old + cotangent
+        leaf._grad = dy if old is None else old + dy
     elif old is None:
-        leaf._grad = wrap(_owned(cotangent))
+        if type(dy) is ndarray and not (
+            dy.base is None and getrefcount(dy) <= _unshared and dy.flags.c_contiguous
+        ):
+            dy = dy.copy(order="C")
+        leaf._grad = wrap(dy)
     elif old._node is None and type(old._value) is ndarray:
-        old._value += cotangent
-        old._version[0] += 1
+        old._value += dy
+        mark_changed(old)
     else:
-        leaf._grad = wrap(old._value + cotangent)
+        leaf._grad = wrap(old._value + dy)
     if leaf._extra is not None and "post_accumulate" in leaf._extra:
         for hook in list(leaf._extra["post_accumulate"].values()):
             hook(leaf)
 
 
+def _own(value: Any) -> Any:
+    """A gradient that is handed out must not share the memory of anything else."""
+    return value.copy(order="C") if type(value) is ndarray else value
+
+
 def _count_unshared() -> int:
-    """The reference count that ``_owned`` sees for an array which only the walk holds; it varies with Python."""
+    """The reference count that ``_accumulate`` sees for an array which only the walk holds; it varies with Python."""
     global _unshared
     for _unshared in range(1, 12):
         leaf = wrap(np.zeros(1))
         pending = {leaf: np.ones(1)}
         address = id(pending[leaf])
-        _arrive(leaf, pending.pop(leaf), False)
-        assert leaf._grad is not None
-        if id(leaf._grad._value) == address:
+        for x, dy in pending.items():
+            _accumulate(x, dy, False)
+        if leaf._grad is not None and id(leaf._grad._value) == address:
             return _unshared
-    return 0  # no reference counts here: always copy
+    return 0  # no such counts here: always copy
 
 
 _unshared = 0

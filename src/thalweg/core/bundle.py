@@ -39,6 +39,6 @@ class Pick(Primitive):
 pick = Pick()
 
 
-def pick_node(operation: Node, position: int, value: Any) -> Node:
+def pick_node(operation: Node, position: int) -> Node:
     """The node of output ``position`` of ``operation``."""
-    return Node(pick, (operation,), (None,), None, value.shape, value.dtype, (), {"position": position})
+    return Node(pick, (operation,), (None,), params={"position": position})

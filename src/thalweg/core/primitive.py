@@ -12,8 +12,7 @@ which costs no bookkeeping; with ``create_graph`` it runs the same rules on Tens
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,7 +22,7 @@ from .tape import LEAF, Node, Outline, View, refresh
 from .tensor import Tensor, wrap
 from .value import SymbolicValue
 
-__all__ = ["EachInput", "Primitive", "ViewPrimitive", "is_floating", "raw_dtype", "shares_memory"]
+__all__ = ["Primitive", "ViewPrimitive", "is_floating", "raw_dtype", "shares_memory"]
 
 ndarray = np.ndarray
 
@@ -35,16 +34,6 @@ def is_floating(value: Any) -> bool:
 def raw_dtype(x: Any) -> Any:
     """The NumPy dtype of a Tensor or a raw value."""
     return x._value.dtype if isinstance(x, Tensor) else x.dtype
-
-
-class EachInput:
-    """The pullbacks of a primitive with any number of inputs: rule i is ``pullback(i, dy, y, *inputs)``."""
-
-    def __init__(self, pullback: Any) -> None:
-        self._pullback = pullback
-
-    def __getitem__(self, i: int) -> Any:
-        return functools.partial(self._pullback, i)
 
 
 class Primitive:
@@ -111,6 +100,15 @@ class Primitive:
         """A cotangent of the output's shape summed to an input's; only elementwise primitives broadcast."""
         raise NotImplementedError
 
+    def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
+        """The cotangents of all inputs whose edge is not None; override it where they share work."""
+        if len(edges) == 1:
+            return (self.pullbacks[0](dy, y, *inputs, **params),)
+        return [
+            None if edge is None else rule(dy, y, *inputs, **params)
+            for edge, rule in zip(edges, self.pullbacks, strict=False)
+        ]
+
     # -- application --------------------------------------------------------------------------------------
 
     def evaluate(self, *values: Any, **params: Any) -> Any:
@@ -128,76 +126,97 @@ class Primitive:
             return self.forward(x, **params) if type(x) is ndarray else self.evaluate(x, **params)
         value = x._value
         if self.real and value.dtype.kind != "f":
-            return self(self.promote((x,))[0], **params)
+            return self(self.promote(args)[0], **params)
         y = self.forward(value, **params) if type(value) is ndarray else value.interpret(self, (value,), params)
         out = wrap(y)
-        if (
-            (x._node is not None or x._view is not None)
-            and state.recording
-            and self.differentiable
-            and out._value.dtype.kind == "f"
-        ):
-            out._node = record(self, (x,), (value,), out, params)
+        if (x._node is not None or x._view is not None) and state.recording:
+            self.record_unary(x, out, params)
         return out
 
     def _apply(self, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """The general case: several inputs, some of which may be Tensors."""
         values = []
         tensors = tracked = False
+        plain = True
         for x in args:
             if isinstance(x, Tensor):
                 tensors = True
-                tracked = tracked or x._node is not None or x._view is not None
-                values.append(x._value)
-            else:
-                values.append(x)
-        y = self.evaluate(*values, **params)
+                if x._node is not None or x._view is not None:
+                    tracked = True
+                x = x._value  # noqa: PLW2901
+            if type(x) is not ndarray:
+                plain = False
+            values.append(x)
+        y = self.forward(*values, **params) if plain else self.evaluate(*values, **params)
         if not tensors:
             return y
         out = wrap(y)
-        if tracked and state.recording and self.differentiable and out._value.dtype.kind == "f":
-            out._node = record(self, args, values, out, params)
+        if tracked and state.recording:
+            self.record(args, values, out, params)
         return out
 
-
-def record(
-    primitive: Primitive, args: Any, values: Any, out: Tensor, params: dict[str, Any], shapes: Any = None
-) -> Node | None:
-    """The node of one application, or None if no input requires a gradient.
-
-    ``args`` are the tensors and constants, ``values`` what they hold, ``out`` the result.
-    """
-    saves = primitive.saves
-    edges = []
-    inputs = []
-    versions = []
-    tracked = False
-    for i, x in enumerate(args):
-        if not isinstance(x, Tensor):
-            edges.append(None)
-            inputs.append(x)
-            continue
+    def record_unary(self, x: Tensor, out: Tensor, params: dict[str, Any]) -> None:
+        """``record`` for one input."""
         if x._view is not None and x._view.count != x._version[0]:
             refresh(x)
-        node = x._node
-        if node is not None:
-            tracked = True
-            edges.append(x if node is LEAF else node)
+        node, value = x._node, out._value
+        if node is None or value.dtype.kind != "f" or not self.differentiable:
+            return
+        cells: tuple[Any, ...] = ()
+        if 0 in self.saves:
+            kept, cells = x._value, (x._version,)
         else:
-            edges.append(None)
-        if i in saves:
-            inputs.append(values[i])
-            versions.append((x._version, x._version[0], i))
+            kept = Outline(x._value) if self.outlines else None
+        edge = x if node is LEAF else node
+        if self.saves_output:
+            out._node = Node(self, (edge,), (kept,), value, (*cells, out._version), params)
         else:
-            inputs.append(Outline(values[i]) if primitive.outlines else None)
-    if not tracked:
-        return None
-    value = out._value
-    output = None
-    if primitive.saves_output:
-        output = value
-        versions.append((out._version, 0, -1))
-    return Node(primitive, edges, inputs, output, value.shape, value.dtype, versions, params, shapes)
+            out._node = Node(self, (edge,), (kept,), None, cells, params)
+
+    def record(
+        self, args: Sequence[Any], values: Sequence[Any], out: Tensor, params: dict[str, Any], shapes: Any = None
+    ) -> None:
+        """Give ``out`` its node, if an input requires a gradient and ``out`` can have one.
+
+        ``args`` are the tensors and constants, ``values`` what they hold.
+        """
+        value = out._value
+        if value.dtype.kind != "f" or not self.differentiable:
+            return
+        saves = self.saves
+        edges = []
+        inputs = []
+        cells = []
+        tracked = False
+        i = 0
+        for x in args:
+            if isinstance(x, Tensor):
+                if x._view is not None and x._view.count != x._version[0]:
+                    refresh(x)
+                node = x._node
+                if node is None:
+                    edges.append(None)
+                else:
+                    edges.append(x if node is LEAF else node)
+                    tracked = True
+                if i in saves:
+                    inputs.append(values[i])
+                    cells.append(x._version)
+                else:
+                    inputs.append(Outline(values[i]) if self.outlines else None)
+                    cells.append(None)
+            else:
+                edges.append(None)
+                inputs.append(x)
+                cells.append(None)
+            i += 1  # noqa: SIM113 - enumerate costs more than the loop's body may
+        if not tracked:
+            return
+        if self.saves_output:
+            cells.append(out._version)
+            out._node = Node(self, edges, inputs, value, cells, params, shapes)
+        else:
+            out._node = Node(self, edges, inputs, None, cells if saves else (), params, shapes)
 
 
 class ViewPrimitive(Primitive):
@@ -210,8 +229,8 @@ class ViewPrimitive(Primitive):
         y = self.forward(value, **params) if type(value) is ndarray else value.interpret(self, (value,), params)
         out = wrap(y)
         recording = state.recording
-        if recording and (x._node is not None or x._view is not None) and out._value.dtype.kind == "f":
-            out._node = record(self, (x,), (value,), out, params)
+        if recording and (x._node is not None or x._view is not None):
+            self.record_unary(x, out, params)
         if shares_memory(y, value):
             out._version = version = x._version
             if recording:

@@ -7,15 +7,25 @@ they were made, and an edge always leads to an older node, so that descending nu
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .primitive import Primitive
     from .tensor import Tensor
 
-__all__ = ["LEAF", "Node", "Outline", "View", "edge_of", "refresh"]
+__all__ = ["LEAF", "NO_PARAMS", "Node", "Outline", "View", "edge_of", "mark_changed", "refresh"]
 
-_numbers = itertools.count(1)
+# One clock for nodes and in-place changes: a saved value was changed after it was recorded if its cell's stamp is
+# larger than the node's.
+_stamps = itertools.count(1)
+
+NO_PARAMS: dict[str, Any] = {}
+
+
+def mark_changed(x: Tensor) -> None:
+    """Note an in-place change of the memory of ``x``, for all tensors that share it."""
+    x._version[0] = next(_stamps)
 
 
 class _Leaf:
@@ -31,14 +41,14 @@ LEAF: Any = _Leaf()
 class Node:
     """One recorded application of a primitive.
 
-    ``inputs`` and ``output`` hold the values that the pullbacks read (None or an Outline for the others), ``versions`` the
-    version counters of those values with their counts at recording time. ``shapes`` is set when an elementwise
-    operation broadcast its inputs: the cotangents are then summed back to these shapes.
+    ``inputs`` and ``output`` hold the values that the pullbacks read (None or an Outline for the others) and
+    ``cells`` the version cells of the saved inputs, by position, then that of a saved output. ``shapes`` is set when
+    an elementwise operation broadcast its inputs: the cotangents are then summed back to these shapes.
     """
 
     __slots__ = (
         "__weakref__",
-        "dtype",
+        "cells",
         "edges",
         "hooks",
         "inputs",
@@ -46,36 +56,31 @@ class Node:
         "output",
         "params",
         "primitive",
-        "shape",
         "shapes",
-        "versions",
     )
 
     def __init__(
         self,
         primitive: Primitive,
-        edges: tuple[Any, ...],
-        inputs: tuple[Any, ...],
-        output: Any,
-        shape: tuple[int, ...],
-        dtype: Any,
-        versions: tuple[Any, ...],
-        params: dict[str, Any],
+        edges: Sequence[Any],
+        inputs: Sequence[Any],
+        output: Any = None,
+        cells: Sequence[Any] = (),
+        params: dict[str, Any] = NO_PARAMS,
         shapes: tuple[Any, ...] | None = None,
     ) -> None:
         self.primitive = primitive
         self.edges = edges
-        self.inputs: tuple[Any, ...] | None = inputs
+        self.inputs: Sequence[Any] | None = inputs
         self.output = output
-        self.shape = shape
-        self.dtype = dtype
-        self.versions = versions
+        self.cells = cells
         self.params = params
         self.shapes = shapes
         self.hooks: dict[int, Any] | None = None
-        self.number = -next(_numbers)  # negative: heapq pops the smallest, backward wants the newest
+        self.number = -next(_stamps)  # negative: heapq pops the smallest, backward wants the newest
 
     def name(self) -> str:
+        """The node's name as PyTorch writes it."""
         return f"{type(self.primitive).__name__}Backward"
 
     def __repr__(self) -> str:
@@ -126,7 +131,7 @@ def refresh(x: Tensor) -> None:
         view.count = x._version[0]
         edge = edge_of(view.parent)
         if edge is not None:
-            x._node = Node(view.primitive, (edge,), (Outline(view.parent._value),), None, x._value.shape, x._value.dtype, (), view.params)
+            x._node = Node(view.primitive, (edge,), (Outline(view.parent._value),), params=view.params)
 
 
 def edge_of(x: Tensor) -> Any:

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..core.dtypes import BOOL, FLOAT64, default_float, result_dtype
 from ..core.modes import state
-from ..core.primitive import Primitive, record
+from ..core.primitive import Primitive
+from ..core.tape import NO_PARAMS
 from ..core.tensor import Tensor, wrap
 from ..errors import DtypeError, ShapeError
 from .broadcast import sum_to
@@ -86,8 +87,8 @@ class Elementwise(Primitive):
         except ValueError:
             raise self.broadcast_error([v.shape for v in (va, vb) if hasattr(v, "shape")]) from None
         out = wrap(y)
-        if tracked and state.recording and self.differentiable and y.dtype.kind == "f":
-            out._node = record(self, (a, b), (va, vb), out, {}, _broadcast_shapes(y, va, vb))
+        if tracked and state.recording:
+            self.record((a, b), (va, vb), out, NO_PARAMS, _broadcast_shapes(y, va, vb))
         return out
 
     def _with_constant(self, a: Any, b: Any) -> Any:
@@ -215,10 +216,10 @@ class Where(Elementwise):
             values = (values[0], np.asarray(a, target), np.asarray(b, target))
         shape = self.shape(*values)
         out = wrap(self.evaluate(*values))
-        if state.recording and out._value.dtype.kind == "f":
+        if state.recording:
             shapes = tuple(getattr(v, "shape", None) for v in values)
             broadcast = shapes if any(s is not None and s != shape for s in shapes) else None
-            out._node = record(self, args, values, out, {}, broadcast)
+            self.record(args, values, out, NO_PARAMS, broadcast)
         return out
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..core.modes import state
-from ..core.tape import Node, Outline, edge_of
+from ..core.tape import Node, Outline, edge_of, mark_changed
 from ..core.tensor import Tensor, wrap
 from ..errors import DtypeError, ShapeError
 from .base import convert
@@ -66,7 +66,7 @@ def _write_basic(x: Tensor, pattern: tuple[Any, ...], view: Tensor, source: Tens
         overwrite(part, value, node)
         return
     overwrite(view, source._value, None)
-    x._version[0] += 1
+    mark_changed(x)
 
 
 def _trimmed(source: Tensor, part: Tensor) -> Tensor:
@@ -84,10 +84,10 @@ def _write_arrays(x: Tensor, pattern: tuple[Any, ...], arrays: tuple[Any, ...], 
         stored = convert(source, dtype=x._value.dtype) if source._value.dtype != x._value.dtype else source
         edges = (edge_of(x), edge_of(stored), *(None for _ in arrays))
         inputs = (Outline(x._value), Outline(stored._value), *arrays)
-        node = Node(index_put, edges, inputs, None, x._value.shape, x._value.dtype, (), params)
+        node = Node(index_put, edges, inputs, params=params)
         rebase(x, node)
     index_put.write(x._value, source._value, *arrays, **params)
-    x._version[0] += 1
+    mark_changed(x)
 
 
 def _check_cast(source: Tensor, x: Tensor, strict: bool) -> None:

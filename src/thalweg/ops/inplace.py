@@ -14,7 +14,7 @@ import numpy as np
 from ..core.dtypes import promote_numpy
 from ..core.modes import state
 from ..core.primitive import Primitive
-from ..core.tape import LEAF, Node, Outline, edge_of, refresh
+from ..core.tape import LEAF, Node, Outline, edge_of, mark_changed, refresh
 from ..core.tensor import Tensor
 from ..errors import AutogradError, DtypeError, ShapeError
 from .shape import view_scatter
@@ -64,14 +64,12 @@ def apply_inplace(x: Tensor, primitive: Primitive, args: tuple[Any, ...], name: 
 def _detach_saved(node: Node, x: Tensor) -> None:
     """Give the node a copy of the old value of ``x`` where its rules need it: that memory is about to change."""
     assert node.inputs is not None
-    versions = []
-    inputs = list(node.inputs)
-    for cell, count, position in node.versions:
+    inputs, cells = list(node.inputs), list(node.cells)
+    for i, cell in enumerate(cells):
         if cell is x._version:
-            inputs[position] = np.array(inputs[position])
-            cell, count = [0], 0
-        versions.append((cell, count, position))
-    node.inputs, node.versions = tuple(inputs), tuple(versions)
+            inputs[i] = np.array(inputs[i])
+            cells[i] = None
+    node.inputs, node.cells = inputs, cells
 
 
 def overwrite(x: Tensor, value: Any, edge: Any) -> Tensor:
@@ -86,7 +84,7 @@ def overwrite(x: Tensor, value: Any, edge: Any) -> Tensor:
         )
     with np.errstate(all="ignore"):
         x._value[...] = value
-    x._version[0] += 1
+    mark_changed(x)
     if recorded and x._view is not None:
         x._view.count = -1  # its node is made anew from the base's
     return x
@@ -107,9 +105,5 @@ def rebase(x: Tensor, edge: Any) -> None:
         view_scatter,
         (edge_of(base), edge),
         (Outline(base._value), Outline(x._value)),
-        None,
-        base._value.shape,
-        base._value.dtype,
-        (),
-        {"steps": tuple(steps)},
+        params={"steps": tuple(steps)},
     )

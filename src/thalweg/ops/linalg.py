@@ -84,16 +84,16 @@ class Linear(Primitive):
             raise ShapeError(f"linear: the bias has shape {tuple(bias.shape)} and should have ({w.shape[0]},)")
         return (*x.shape[:-1], w.shape[0])
 
-    def pullback_0(self, dy: Any, y: Any, x: Any, w: Any, bias: Any) -> Any:
+    def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
+        x, w, _ = inputs
         if dy.ndim == 2:
-            return matmul(dy, w)
-        return reshape(matmul(_rows(dy), w), shape=tuple(x.shape))
-
-    def pullback_1(self, dy: Any, y: Any, x: Any, w: Any, bias: Any) -> Any:
-        return matmul(transpose_last(_rows(dy)), _rows(x))
-
-    def pullback_2(self, dy: Any, y: Any, x: Any, w: Any, bias: Any) -> Any:
-        return sum_(dy, dims=tuple(range(dy.ndim - 1)), keepdim=False)
+            return (
+                matmul(dy, w) if edges[0] is not None else None,
+                matmul(dy.T, x) if edges[1] is not None else None,
+                dy.sum(0) if edges[2] is not None else None,
+            )
+        dx, dw, db = self.pullback(edges, _rows(dy), None, (_rows(x), w, None), params)
+        return None if dx is None else reshape(dx, shape=tuple(x.shape)), dw, db
 
 
 def _rows(x: Any) -> Any:

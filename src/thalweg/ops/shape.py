@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import EachInput, Primitive, ViewPrimitive
+from ..core.primitive import Primitive, ViewPrimitive
 from ..errors import ShapeError
 from .broadcast import expand, reshape, sum_to
 
@@ -127,9 +127,6 @@ class Cat(Primitive):
 
     outlines = True
 
-    def _pullbacks(self) -> Any:
-        return EachInput(self.pullback)
-
     def forward(self, *inputs: Any, dim: int) -> Any:
         return np.concatenate(inputs, axis=dim)
 
@@ -145,9 +142,15 @@ class Cat(Primitive):
                 )
         return (*first[:dim], sum(x.shape[dim] for x in inputs), *first[dim + 1 :])
 
-    def pullback(self, i: int, dy: Any, y: Any, *inputs: Any, dim: int) -> Any:
-        start = sum(x.shape[dim] for x in inputs[:i])
-        return _index(dy, index=(slice(None),) * dim + (slice(start, start + inputs[i].shape[dim]),))
+    def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
+        dim, start = params["dim"], 0
+        cotangents = []
+        for edge, x in zip(edges, inputs, strict=True):
+            end = start + x.shape[dim]
+            part = (slice(None),) * dim + (slice(start, end),)
+            cotangents.append(None if edge is None else _index(dy, index=part))
+            start = end
+        return cotangents
 
 
 class Pad(Primitive):

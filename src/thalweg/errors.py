@@ -13,6 +13,7 @@ __all__ = [
     "ShapeError",
     "StateDictError",
     "ThalwegError",
+    "WorkerError",
 ]
 
 
@@ -56,3 +57,7 @@ class StateDictError(ThalwegError, RuntimeError, KeyError):
     """A state_dict does not fit the module or optimiser it was given to."""
 
     __str__ = Exception.__str__  # KeyError would print the repr
+
+
+class WorkerError(ThalwegError, RuntimeError):
+    """A worker process of a DataLoader ended, was too slow, or met an error that can't be sent back."""

@@ -110,9 +110,9 @@ def read_table(path: str | Path, *, delimiter: str | None = None, decimal: str =
     r"""The table in a file, by the name's ending: .csv, .tsv, .tab, .txt, .data (also .gz), .npz or .parquet.
 
     Text files: the first line holds the names; the delimiter is found among ``,`` ``;`` and tab; fields may be
-    quoted; blank lines are skipped. Cells lose the blanks around them. A column is numeric if every cell that is not missing is a number.
-    Missing is the empty cell, and in a column whose other cells are numbers also ``NA``, ``N/A``, ``NaN``,
-    ``null``, ``None`` and ``?``: among text these may be meant as categories, so there they stay.
+    quoted; blank lines are skipped, and blanks around cells. A column is numeric if every cell that is not missing
+    is a number. Missing is the empty cell, and in a column whose other cells are numbers also ``NA``, ``N/A``,
+    ``NaN``, ``null``, ``None`` and ``?``: among text these may be meant as categories, so there they stay.
 
     npz files: each one-dimensional array is a column; a two-dimensional array ``x`` gives ``x.0``, ``x.1``, ….
     Parquet files need pyarrow (``pip install 'thalweg[parquet]'``); bools count as 0 and 1, dates as ISO text.

@@ -7,7 +7,7 @@ import inspect
 import threading
 from collections.abc import Callable, Generator
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 __all__ = [
     "enable_grad",
@@ -52,16 +52,20 @@ class _Mode:
     def clone(self) -> _Mode:
         return type(self)()
 
-    def __call__(self, function: F) -> F:
+    @overload
+    def __call__(self, function: F) -> F: ...
+    @overload  # a type checker takes a function below a bare ``@no_grad`` for an instance of the mode
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def __call__(self, function: Any) -> Any:
         if inspect.isgeneratorfunction(function):
-            return _decorate_generator(self, function)  # type: ignore[return-value]
+            return _decorate_generator(self, function)
 
         @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             with self.clone():
                 return function(*args, **kwargs)
 
-        return wrapper  # type: ignore[return-value]
+        return wrapper
 
 
 def _decorate_generator(mode: _Mode, function: Callable[..., Generator[Any, Any, Any]]) -> Callable[..., Any]:

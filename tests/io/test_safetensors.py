@@ -90,7 +90,7 @@ def test_a_dtype_that_thalweg_has_not_is_named(tmp_path):
     from safetensors.numpy import save_file as save_numpy
 
     save_numpy({"x": np.zeros(2, np.uint32)}, tmp_path / "x")
-    with pytest.raises(DataError, match="'x'.*uint32"):
+    with pytest.raises(DataError, match=r"'x'.*uint32"):
         load_file(tmp_path / "x")
 
 

@@ -440,7 +440,7 @@ class Remainder(Elementwise):
         return dy
 
     def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
-        return -dy * floor(a / b)
+        return safe_mul(dy, -floor(a / b))
 
 
 class Fmod(Elementwise):
@@ -456,7 +456,7 @@ class Fmod(Elementwise):
         return dy
 
     def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
-        return -dy * trunc(a / b)
+        return safe_mul(dy, -trunc(a / b))
 
 
 _floor_divide, _remainder, _fmod = quiet(np.floor_divide), quiet(np.remainder), quiet(np.fmod)

@@ -76,8 +76,9 @@ def gradcheck(
         ValueError: no input requires a gradient.
 
     >>> import thalweg as tw
+    >>> from thalweg.autograd.gradcheck import gradcheck
     >>> x = tw.randn(3, dtype=tw.float64, requires_grad=True)
-    >>> tw.autograd.gradcheck(tw.tanh, x)
+    >>> gradcheck(tw.tanh, x)
     True
     """
     _refuse_unsupported(
@@ -135,8 +136,9 @@ def gradgradcheck(
     For the other arguments, the result and the errors see ``gradcheck``.
 
     >>> import thalweg as tw
+    >>> from thalweg.autograd.gradcheck import gradgradcheck
     >>> x = tw.randn(3, dtype=tw.float64, requires_grad=True)
-    >>> tw.autograd.gradgradcheck(tw.tanh, x)
+    >>> gradgradcheck(tw.tanh, x)
     True
     """
     _refuse_unsupported(check_fwd_over_rev=check_fwd_over_rev)

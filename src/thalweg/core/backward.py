@@ -230,21 +230,23 @@ def walk(
             if useful is not None:
                 edges = [edge if edge in useful else None for edge in edges]
             primitive = node.primitive
-            cotangents = primitive.pullback(edges, dy, output, inputs, node.params)
-            if node.shapes is not None:
-                cotangents = [
-                    None if dx is None else primitive.unbroadcast(dx, shape)
-                    for dx, shape in zip(cotangents, node.shapes, strict=False)
-                ]
-            for edge, dx in zip(edges, cotangents, strict=False):
-                if edge is None or dx is None:  # a custom Function may give None
-                    continue
-                if edge in pending:
-                    pending[edge] = pending[edge] + dx
-                else:
-                    pending[edge] = dx
-                    if type(edge) is Node:
-                        heappush(heap, (edge.number, edge))
+            if len(edges) == 1:
+                cotangents = (primitive.pullbacks[0](dy, output, *inputs, **node.params),)
+            else:
+                cotangents = primitive.pullback(edges, dy, output, inputs, node.params)
+            i = 0
+            for dx in cotangents:
+                edge = edges[i]
+                if edge is not None and dx is not None:
+                    if node.shapes is not None:
+                        dx = primitive.unbroadcast(dx, node.shapes[i])
+                    if edge in pending:
+                        pending[edge] = pending[edge] + dx
+                    else:
+                        pending[edge] = dx
+                        if type(edge) is Node:
+                            heappush(heap, (edge.number, edge))
+                i += 1
             if not keep:
                 node.inputs = node.output = None
         dy = dx = cotangents = None  # references that would make a leaf's gradient look shared

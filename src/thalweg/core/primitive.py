@@ -13,12 +13,13 @@ which costs no bookkeeping; with ``create_graph`` it runs the same rules on Tens
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from .dispatch import attach
 from .modes import state
-from .tape import LEAF, Node, Outline, View, refresh
+from .tape import NO_PARAMS, Node, Outline, View, edge_of
 from .tensor import Tensor, wrap
 from .value import SymbolicValue
 
@@ -40,6 +41,9 @@ class Primitive:
     """One operation on values.
 
     Attributes:
+        arity: the number of inputs; None for any number. 
+        has_params: what ``forward`` takes beyond its inputs are parameters, given by keyword.
+        own_call: the class applies itself; otherwise ``core.dispatch`` generates its ``__call__``.
         saves: positions of the inputs that the pullbacks read.
         saves_output: whether they read the output.
         outlines: whether they read the shapes or dtypes of inputs that are not saved.
@@ -51,11 +55,20 @@ class Primitive:
     ``saves`` arrives there as None, or as an Outline (shape and dtype) if ``outlines`` is set.
     """
 
+    arity: ClassVar[int | None] = 1
+    has_params: ClassVar[bool] = True
+    own_call: ClassVar[bool] = False
     saves: ClassVar[Container[int]] = ()
     saves_output: ClassVar[bool] = False
     outlines: ClassVar[bool] = False
     differentiable: ClassVar[bool] = True
     real: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "own_call" not in cls.__dict__ and "__call__" in cls.__dict__:
+            cls.own_call = True
+        attach(cls)
 
     def __init__(self) -> None:
         self.__name__ = self.name = type(self).__name__.lower()
@@ -101,9 +114,7 @@ class Primitive:
         raise NotImplementedError
 
     def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
-        """The cotangents of all inputs whose edge is not None; override it where they share work."""
-        if len(edges) == 1:
-            return (self.pullbacks[0](dy, y, *inputs, **params),)
+        """The cotangents of all inputs (two or more) whose edge is not None; override it where they share work."""
         return [
             None if edge is None else rule(dy, y, *inputs, **params)
             for edge, rule in zip(edges, self.pullbacks, strict=False)
@@ -119,104 +130,40 @@ class Primitive:
         return self.forward(*values, **params)
 
     def __call__(self, *args: Any, **params: Any) -> Any:
-        if len(args) != 1:
-            return self._apply(args, params)
-        x = args[0]
-        if not isinstance(x, Tensor):
-            return self.forward(x, **params) if type(x) is ndarray else self.evaluate(x, **params)
-        value = x._value
-        if self.real and value.dtype.kind != "f":
-            return self(self.promote(args)[0], **params)
-        y = self.forward(value, **params) if type(value) is ndarray else value.interpret(self, (value,), params)
-        out = wrap(y)
-        if (x._node is not None or x._view is not None) and state.recording:
-            self.record_unary(x, out, params)
-        return out
-
-    def _apply(self, args: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        """The general case: several inputs, some of which may be Tensors."""
-        values = []
-        tensors = tracked = False
-        plain = True
-        for x in args:
-            if isinstance(x, Tensor):
-                tensors = True
-                if x._node is not None or x._view is not None:
-                    tracked = True
-                x = x._value  # noqa: PLW2901
-            if type(x) is not ndarray:
-                plain = False
-            values.append(x)
-        y = self.forward(*values, **params) if plain else self.evaluate(*values, **params)
-        if not tensors:
+        """Apply the primitive; this general form serves those of any number of inputs (see ``core.dispatch``)."""
+        values = [x._value if isinstance(x, Tensor) else x for x in args]
+        y = self.evaluate(*values, **params)
+        if not any(isinstance(x, Tensor) for x in args):
             return y
         out = wrap(y)
-        if tracked and state.recording:
-            self.record(args, values, out, params)
+        if state.recording:
+            self.record_any(out, args, values, params)
         return out
 
-    def record_unary(self, x: Tensor, out: Tensor, params: dict[str, Any]) -> None:
-        """``record`` for one input."""
-        if x._view is not None and x._view.count != x._version[0]:
-            refresh(x)
-        node, value = x._node, out._value
-        if node is None or value.dtype.kind != "f" or not self.differentiable:
+    def record_any(self, out: Tensor, args: Sequence[Any], values: Sequence[Any], params: dict[str, Any]) -> None:
+        """``record`` for any number of inputs."""
+        edges = [edge_of(x) if isinstance(x, Tensor) else None for x in args]
+        if all(edge is None for edge in edges) or not self.differentiable or not is_floating(out._value):
             return
-        cells: tuple[Any, ...] = ()
-        if 0 in self.saves:
-            kept, cells = x._value, (x._version,)
-        else:
-            kept = Outline(x._value) if self.outlines else None
-        edge = x if node is LEAF else node
+        inputs: list[Any] = []
+        cells: list[Any] = []
+        for i, (x, value) in enumerate(zip(args, values, strict=True)):
+            saved = not isinstance(x, Tensor) or i in self.saves
+            inputs.append(value if saved else Outline(value) if self.outlines else None)
+            cells.append(x._version if isinstance(x, Tensor) and saved else None)
+        output = None
         if self.saves_output:
-            out._node = Node(self, (edge,), (kept,), value, (*cells, out._version), params)
-        else:
-            out._node = Node(self, (edge,), (kept,), None, cells, params)
-
-    def record(
-        self, args: Sequence[Any], values: Sequence[Any], out: Tensor, params: dict[str, Any], shapes: Any = None
-    ) -> None:
-        """Give ``out`` its node, if an input requires a gradient and ``out`` can have one.
-
-        ``args`` are the tensors and constants, ``values`` what they hold.
-        """
-        value = out._value
-        if value.dtype.kind != "f" or not self.differentiable:
-            return
-        saves = self.saves
-        edges = []
-        inputs = []
-        cells = []
-        tracked = False
-        i = 0
-        for x in args:
-            if isinstance(x, Tensor):
-                if x._view is not None and x._view.count != x._version[0]:
-                    refresh(x)
-                node = x._node
-                if node is None:
-                    edges.append(None)
-                else:
-                    edges.append(x if node is LEAF else node)
-                    tracked = True
-                if i in saves:
-                    inputs.append(values[i])
-                    cells.append(x._version)
-                else:
-                    inputs.append(Outline(values[i]) if self.outlines else None)
-                    cells.append(None)
-            else:
-                edges.append(None)
-                inputs.append(x)
-                cells.append(None)
-            i += 1  # noqa: SIM113 - enumerate costs more than the loop's body may
-        if not tracked:
-            return
-        if self.saves_output:
+            output = out._value
             cells.append(out._version)
-            out._node = Node(self, edges, inputs, value, cells, params, shapes)
-        else:
-            out._node = Node(self, edges, inputs, None, cells if saves else (), params, shapes)
+        out._node = Node(self, edges, inputs, output, cells, params)
+
+    if TYPE_CHECKING:
+
+        def record(self, out: Tensor, *inputs_and_values: Any, params: Any = NO_PARAMS, shapes: Any = None) -> None:
+            """Give ``out`` its node, if an input requires a gradient and ``out`` can have one.
+
+            Takes each input (a tensor or a constant) and the value it holds; generated by ``core.dispatch``.
+            """
 
 
 class ViewPrimitive(Primitive):
@@ -230,7 +177,7 @@ class ViewPrimitive(Primitive):
         out = wrap(y)
         recording = state.recording
         if recording and (x._node is not None or x._view is not None):
-            self.record_unary(x, out, params)
+            self.record(out, x, value, params=params)
         if shares_memory(y, value):
             out._version = version = x._version
             if recording:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -26,6 +26,8 @@ class Elementwise(Primitive):
     ``pullback_i`` may return a cotangent of the output's shape: it is summed back to the input's.
     """
 
+    arity = 2
+    has_params = False
     boolean: ClassVar[bool] = False  # the output is bool whatever the inputs are
 
     def shape(self, *inputs: Any, **params: Any) -> tuple[int, ...]:
@@ -88,7 +90,7 @@ class Elementwise(Primitive):
             raise self.broadcast_error([v.shape for v in (va, vb) if hasattr(v, "shape")]) from None
         out = wrap(y)
         if tracked and state.recording:
-            self.record((a, b), (va, vb), out, NO_PARAMS, _broadcast_shapes(y, va, vb))
+            self.record(out, a, va, b, vb, NO_PARAMS, _broadcast_shapes(y, va, vb))
         return out
 
     def _with_constant(self, a: Any, b: Any) -> Any:
@@ -140,6 +142,9 @@ def _broadcast_shapes(y: Any, a: Any, b: Any) -> tuple[Any, ...] | None:
 class Unary(Elementwise):
     """An elementwise primitive of one input: it states ``derivative(y, x)``, of which ``saves`` are given."""
 
+    arity = 1
+    own_call = False
+
     def derivative(self, y: Any, x: Any) -> Any:
         """dy/dx, elementwise."""
         raise NotImplementedError
@@ -147,7 +152,10 @@ class Unary(Elementwise):
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
         return safe_mul(dy, self.derivative(y, x))
 
-    __call__ = Primitive.__call__  # not that of two inputs
+    if TYPE_CHECKING:
+
+        def __call__(self, x: Any) -> Any:  # type: ignore[override]
+            """Apply the primitive."""
 
 
 class Convert(Primitive):
@@ -186,6 +194,7 @@ class Where(Elementwise):
     Cotangents go to the branch that was taken; the other receives exact zeros.
     """
 
+    arity = 3
     saves = (0,)
 
     def forward(self, condition: Any, a: Any, b: Any) -> Any:
@@ -219,7 +228,8 @@ class Where(Elementwise):
         if state.recording:
             shapes = tuple(getattr(v, "shape", None) for v in values)
             broadcast = shapes if any(s is not None and s != shape for s in shapes) else None
-            self.record(args, values, out, NO_PARAMS, broadcast)
+            pairs = zip(args, values, strict=True)
+            self.record(out, *(item for pair in pairs for item in pair), NO_PARAMS, broadcast)
         return out
 
 

@@ -35,6 +35,7 @@ class Take(Primitive):
     place of the result's axes hold, which are PyTorch's too.
     """
 
+    arity = None
     outlines = True
 
     saves = _AllFrom(1)
@@ -53,6 +54,7 @@ class Take(Primitive):
 class TakeAdjoint(Primitive):
     """Zeros of ``shape`` to which ``dy`` is added at the index; repeated positions add up."""
 
+    arity = None
     saves = _AllFrom(1)
 
     def forward(self, dy: Any, *indices: Any, pattern: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
@@ -72,6 +74,7 @@ class TakeAdjoint(Primitive):
 class IndexPut(Primitive):
     """``x`` with ``value`` written (or added, with ``accumulate``) at an index with integer arrays."""
 
+    arity = None
     outlines = True
 
     saves = _AllFrom(2)
@@ -110,6 +113,7 @@ class Gather(Primitive):
     index : as many axes as ``x``, no size larger except along ``dim``
     """
 
+    arity = 2
     saves = (1,)
     outlines = True
 
@@ -127,6 +131,7 @@ class Gather(Primitive):
 class ScatterAdd(Primitive):
     """``x`` with src[i][j][k] added at [index[i][j][k]][j][k] for dim 0, and so for the others."""
 
+    arity = 3
     saves = (1,)
 
     def forward(self, x: Any, index: Any, src: Any, dim: int) -> Any:

@@ -31,11 +31,12 @@ class MatMul(Primitive):
     differentiation, section 2.2.2.
     """
 
+    arity = 2
     saves = (0, 1)
 
     def forward(self, a: Any, b: Any) -> Any:
         if a.ndim == 2 and b.ndim == 2:
-            return np.dot(a, b)  # several times faster than np.matmul where one side is a single row
+            return a.dot(b)  # several times faster than np.matmul where one side is a single row
         return np.matmul(a, b)
 
     def shape(self, a: Any, b: Any) -> tuple[int, ...]:
@@ -62,13 +63,14 @@ class Linear(Primitive):
     dx = dy w, dw = dy^T x, dbias = the sum of dy over its rows.
     """
 
+    arity = 3
     saves = (0, 1)
 
     def forward(self, x: Any, w: Any, bias: Any) -> Any:
         if x.ndim == 2:
-            y = np.dot(x, w.T)
+            y = x.dot(w.T)
         else:
-            y = np.dot(x.reshape(-1, x.shape[-1]), w.T).reshape(*x.shape[:-1], w.shape[0])
+            y = x.reshape(-1, x.shape[-1]).dot(w.T).reshape(*x.shape[:-1], w.shape[0])
         if bias is not None:
             y += bias
         return y
@@ -98,7 +100,7 @@ class Linear(Primitive):
 
 def _rows(x: Any) -> Any:
     """As a matrix: all axes but the last become one."""
-    return x if x.ndim == 2 else reshape(x, shape=(-1 if x.size else _count(x.shape), x.shape[-1]))
+    return x if x.ndim == 2 else reshape(x, shape=(_count(x.shape), x.shape[-1]))
 
 
 def _count(shape: Any) -> int:

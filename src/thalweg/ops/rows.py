@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from ..core.primitive import Primitive
-from .base import quiet
+from .base import quiet, safe_mul
 from .broadcast import reshape, sum_
 from .elementwise import exp
 
-__all__ = ["cross_entropy_rows", "cross_entropy_slope", "log_softmax", "softmax"]
+__all__ = ["cross_entropy_mean", "cross_entropy_rows", "cross_entropy_slope", "log_softmax", "softmax"]
 
 
 def _shifted(x: Any, dim: int) -> Any:
@@ -67,57 +67,70 @@ class CrossEntropyRows(Primitive):
 
     x : (n, classes), target : (n,) integers  ->  (n,)
 
-    dx = dy (softmax(x) - onehot(target)); softmax(x) = exp(x - log sum exp) is rebuilt from the output.
+    Read from the shifted rows, where the sum is at least 1: a small loss keeps its digits.
+    dx = dy (softmax(x) - onehot(target)); a row whose dy is 0 gets exact zeros, whatever it holds.
     """
 
+    arity = 2
     saves = (0, 1)
-    saves_output = True
 
     @staticmethod
     @quiet
     def forward(x: Any, target: Any) -> Any:
-        top = np.maximum.reduce(x, axis=1)
-        e = x - top[:, None]
-        np.exp(e, out=e)
-        y = np.log(np.add.reduce(e, axis=1))
-        y += top
-        y -= x[np.arange(len(target)), target]
+        z = _shifted(x, 1)
+        y = np.log(np.add.reduce(np.exp(z), axis=1))
+        y -= z[np.arange(len(target)), target]
         return y
 
     def shape(self, x: Any, target: Any) -> tuple[int, ...]:
         return tuple(target.shape)
 
     def pullback_0(self, dy: Any, y: Any, x: Any, target: Any) -> Any:
-        return cross_entropy_slope(x, y, target) * reshape(dy, shape=(y.shape[0], 1))
+        return safe_mul(reshape(dy, shape=(x.shape[0], 1)), cross_entropy_slope(x, target))
+
+
+class CrossEntropyMean(Primitive):
+    """The average of the rows' cross-entropies: CrossEntropyRows and Mean in one, as it ends so many steps.
+
+    x : (n, classes), n > 0, target : (n,) integers  ->  ()
+    """
+
+    arity = 2
+    saves = (0, 1)
+
+    def forward(self, x: Any, target: Any) -> Any:
+        y = CrossEntropyRows.forward(x, target)
+        return np.add.reduce(y) / len(y)
+
+    def shape(self, x: Any, target: Any) -> tuple[int, ...]:
+        return ()
+
+    def pullback_0(self, dy: Any, y: Any, x: Any, target: Any) -> Any:
+        return cross_entropy_slope(x, target) * (dy / x.shape[0])
 
 
 class CrossEntropySlope(Primitive):
-    """The slope of each row's cross-entropy: softmax(x) - onehot(target), with the loss y given.
+    """The slope of each row's cross-entropy: softmax(x) - onehot(target).
 
-    x : (n, classes), y : (n,), target : (n,) integers  ->  (n, classes)
-
-    The softmax is exp(x - (y + x[target])), as y + x[target] = log(sum(exp(x))). As a function of x alone (y
-    being one of it) its pullback is that of softmax.
+    x : (n, classes), target : (n,) integers  ->  (n, classes). Its pullback is that of softmax.
     """
 
+    arity = 2
     saves = (0,)
 
-    @staticmethod
-    @quiet
-    def forward(x: Any, y: Any, target: Any) -> Any:  # type: ignore[override]
-        rows = np.arange(len(target))
-        p = x - (y + x[rows, target])[:, None]
-        np.exp(p, out=p)
-        p[rows, target] -= 1
+    def forward(self, x: Any, target: Any) -> Any:
+        p = Softmax.forward(x, dim=1)
+        p[np.arange(len(target)), target] -= 1
         return p
 
-    def shape(self, x: Any, y: Any, target: Any) -> tuple[int, ...]:
+    def shape(self, x: Any, target: Any) -> tuple[int, ...]:
         return tuple(x.shape)
 
-    def pullback_0(self, dz: Any, z: Any, x: Any, y: Any, target: Any) -> Any:
+    def pullback_0(self, dz: Any, z: Any, x: Any, target: Any) -> Any:
         p = softmax(x, dim=1)
         return p * (dz - sum_(dz * p, dims=(1,), keepdim=True))
 
 
 softmax, log_softmax = Softmax(), LogSoftmax()
-cross_entropy_rows, cross_entropy_slope = CrossEntropyRows(), CrossEntropySlope()
+cross_entropy_rows, cross_entropy_mean = CrossEntropyRows(), CrossEntropyMean()
+cross_entropy_slope = CrossEntropySlope()

@@ -66,6 +66,7 @@ class ViewScatter(Primitive):
     ``steps`` are the (primitive, params) that lead from the base to the view.
     """
 
+    arity = 2
     outlines = True
 
     def forward(self, base: Any, value: Any, steps: tuple[Any, ...]) -> Any:
@@ -125,6 +126,7 @@ class Flip(Primitive):
 class Cat(Primitive):
     """The inputs one after the other along ``dim``; their other sizes must be equal."""
 
+    arity = None
     outlines = True
 
     def forward(self, *inputs: Any, dim: int) -> Any:
@@ -141,6 +143,9 @@ class Cat(Primitive):
                     f"all sizes except along dim {dim} must be equal"
                 )
         return (*first[:dim], sum(x.shape[dim] for x in inputs), *first[dim + 1 :])
+
+    def pullback_0(self, dy: Any, y: Any, x: Any, dim: int) -> Any:
+        return dy  # of one tensor
 
     def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
         dim, start = params["dim"], 0

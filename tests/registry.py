@@ -1,0 +1,533 @@
+"""Every primitive with sample inputs. A new primitive is one row; test_primitives.py does the rest.
+
+A row gives the primitive, its inputs, and an independent NumPy formula. An input is a shape, for random numbers
+from ``domain``, or an array or number that is passed as it stands. Random inputs are differentiated by.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from thalweg.core.primitive import Primitive
+from thalweg.ops import base, broadcast, index, linalg, reduce, rows, shape
+from thalweg.ops import elementwise as e
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One primitive with one set of inputs.
+
+    numpy: the same function of arrays, written independently.
+    params: the primitive's keyword arguments.
+    domain: where random inputs are drawn; a list gives one interval for each input.
+    special: values at which a unary primitive is compared with ``numpy`` in float32 and float64.
+    kinds: the dtype kinds it computes with: floating, integer, bool.
+    misfits: shapes that its shape rule refuses, with the same params.
+    """
+
+    primitive: Primitive
+    inputs: list[Any]
+    numpy: Any
+    params: dict[str, Any] = field(default_factory=dict)
+    domain: Any = (-2.0, 2.0)
+    special: tuple[float, ...] = ()
+    kinds: str = "f"
+    misfits: tuple[Any, ...] = ()
+
+    def __str__(self) -> str:
+        sizes = " ".join("x".join(map(str, v if _is_shape(v) else np.shape(v))) or "0d" for v in self.inputs)
+        extra = " ".join(f"{k}={v}" for k, v in self.params.items())
+        return f"{self.primitive.name} {sizes} {extra}".strip().replace("::", "")[:60]
+
+    def values(self, dtype: Any = np.float64, seed: int = 1) -> list[Any]:
+        """The inputs as arrays; random ones in ``dtype``."""
+        rng = np.random.default_rng(seed)
+        result = []
+        for i, v in enumerate(self.inputs):
+            if not _is_shape(v):
+                result.append(v)
+                continue
+            low, high = self.domain[i] if isinstance(self.domain, list) else self.domain
+            result.append(np.asarray(rng.uniform(low, high, v)).astype(dtype))
+        return result
+
+    @property
+    def random(self) -> list[int]:
+        """The positions of the random inputs: those to differentiate by."""
+        return [i for i, v in enumerate(self.inputs) if _is_shape(v)]
+
+
+def _is_shape(v: Any) -> bool:
+    return isinstance(v, tuple)
+
+
+INF, NAN = math.inf, math.nan
+ZEROS = (0.0, -0.0)
+ENDS = (INF, -INF, NAN)
+POSITIVE = (0.2, 3.0)
+TINY, HUGE = 1e-30, 1e30  # of float32, where squares under- and overflow
+
+
+def _long(f: Any) -> Any:
+    """``f`` computed in extended precision, rounded at the end."""
+
+    def formula(x: Any) -> Any:
+        return np.asarray(f(np.asarray(x, np.longdouble))).astype(x.dtype)
+
+    return formula
+
+
+def _each(f: Any) -> Any:
+    """A function of Python floats, element by element."""
+
+    def formula(*arrays: Any) -> Any:
+        return np.vectorize(f, otypes=[arrays[0].dtype])(*arrays)
+
+    return formula
+
+
+def _unary(primitive: Any, numpy: Any, special: tuple[float, ...], **kw: Any) -> list[Sample]:
+    return [Sample(primitive, [s], numpy, special=special, **kw) for s in ((3, 4), (), (0, 3))]
+
+
+def _binary(primitive: Any, numpy: Any, **kw: Any) -> list[Sample]:
+    shapes: list[Any] = [
+        [(3, 4), (3, 4)],
+        [(), ()],
+        [(0, 3), (3,)],
+        [(3, 1), (2, 1, 4)],
+        [(2, 3), ()],
+        [(1, 3), (2, 1)],
+    ]
+    return [Sample(primitive, s, numpy, misfits=(((2, 3), (4,)), ((2, 1, 3), (3, 2))), **kw) for s in shapes]
+
+
+def _rounded(f: Any) -> Any:
+    """``f``, which gives Python ints, for every float; zeros keep the sign of x."""
+    return _each(lambda x: math.copysign(f(x), x) if math.isfinite(x) else x)
+
+
+def _sign(x: Any) -> Any:
+    return np.where(x != x, x, (x > 0) * 1.0 - (x < 0) * 1.0).astype(x.dtype)
+
+
+UNARY = [
+    *_unary(e.neg, lambda x: 0 - x, (1.0, *ENDS), kinds="fi"),
+    *_unary(e.abs_, lambda x: np.where(x < 0, -x, x), (1.0, *ENDS), kinds="fiu"),
+    *_unary(e.sign, _sign, (*ZEROS, TINY, *ENDS), kinds="fiub"),
+    *_unary(e.reciprocal, lambda x: 1 / x, (*ZEROS, TINY, HUGE, *ENDS), domain=POSITIVE),
+    *_unary(e.sqrt, lambda x: x**0.5, (0.0, TINY, 4.0, -1.0, INF, NAN), domain=POSITIVE),
+    *_unary(e.rsqrt, lambda x: 1 / np.sqrt(x), (0.0, TINY, 4.0, -1.0, INF, NAN), domain=POSITIVE),
+    *_unary(e.exp, _long(np.exp), (*ZEROS, 1e-6, -100.0, 100.0, 1000.0, -1000.0, *ENDS)),
+    *_unary(e.expm1, _long(np.expm1), (*ZEROS, 1e-6, 1e-20, -100.0, 88.0, 1000.0, *ENDS)),
+    *_unary(e.log, _long(np.log), (0.0, TINY, 1.0, HUGE, -1.0, INF, NAN), domain=POSITIVE),
+    *_unary(e.log1p, _long(np.log1p), (*ZEROS, 1e-6, 1e-20, -1.0, -2.0, INF, NAN), domain=(-0.8, 2.0)),
+    *_unary(e.tanh, _each(math.tanh), (*ZEROS, 1e-6, -100.0, 100.0, *ENDS)),
+    *_unary(e.sigmoid, _long(lambda x: 1 / (1 + np.exp(-x))), (*ZEROS, 1e-6, -80.0, 100.0, 1000.0, -1000.0, *ENDS)),
+    *_unary(e.softplus, _long(lambda x: np.log1p(np.exp(x))), (*ZEROS, 1e-6, -80.0, 80.0, 1000.0, -1000.0, *ENDS)),
+    *_unary(e.erf, _each(math.erf), (*ZEROS, 1e-6, 0.4, 0.5, 2.0, 4.5, -5.9, 6.1, 30.0, *ENDS)),
+    *_unary(e.sin, _long(np.sin), (*ZEROS, 1e-6, math.pi, 100.0, *ENDS)),
+    *_unary(e.cos, _long(np.cos), (*ZEROS, 1e-6, math.pi, 100.0, *ENDS)),
+    *_unary(e.relu, lambda x: np.where(x < 0, 0, x).astype(x.dtype), (0.0, TINY, -TINY, *ENDS), kinds="fiu"),
+    *_unary(e.floor, _rounded(math.floor), (0.5, -0.5, 2.0, *ENDS), kinds="fiu"),
+    *_unary(e.ceil, _rounded(math.ceil), (0.5, -0.5, 2.0, *ENDS), kinds="fiu"),
+    *_unary(e.trunc, _rounded(math.trunc), (0.5, -0.5, 2.0, *ENDS), kinds="fiu"),
+    *_unary(e.round_, _rounded(round), (0.5, 1.5, -0.5, -2.5, 2.0, *ENDS), kinds="fiu"),
+    *_unary(e.logical_not, lambda x: x == 0, (*ZEROS, 0.5, *ENDS), kinds="fiub"),
+    *_unary(e.isnan, lambda x: ~(x == x), (0.0, *ENDS), kinds="fiub"),
+    *_unary(e.isinf, lambda x: abs(x.astype(np.float64)) == INF, (0.0, *ENDS), kinds="fiub"),
+    *_unary(base.isfinite, lambda x: abs(x.astype(np.float64)) < INF, (0.0, *ENDS), kinds="fiub"),
+    Sample(e.bitwise_not, [np.array([0, 1, -7])], lambda x: -x - 1, kinds="i"),
+    Sample(e.bitwise_not, [np.array([True, False])], lambda x: x == 0, kinds="b"),
+]  # fmt: skip
+
+
+def _floor_divide(a: Any, b: Any) -> Any:
+    return np.floor(a / b).astype(a.dtype)
+
+
+BINARY = [
+    *_binary(e.add, lambda a, b: a - (0 - b), kinds="fi"),
+    *_binary(e.sub, lambda a, b: a + (0 - b), kinds="fi"),
+    *_binary(e.mul, lambda a, b: a * b, kinds="fiub"),
+    *_binary(e.div, lambda a, b: a * (1 / b), domain=POSITIVE),
+    *_binary(e.pow_, lambda a, b: np.exp(b * np.log(a)), domain=POSITIVE),
+    *[Sample(e.pow_, [(3, 4), b], lambda a, b: a**b, domain=POSITIVE) for b in (0, 0.0, 1, 2, 3, 0.5, -1, 2.5, 4.0)],
+    *[Sample(e.pow_, [a, (3,)], lambda a, b: a**b, domain=POSITIVE) for a in (2.0, 3)],
+    *_binary(e.atan2, lambda a, b: np.angle(b + 1j * a), domain=(0.1, 2.0)),
+    *_binary(e.maximum, lambda a, b: np.where(a > b, a, b), kinds="fiu"),
+    *_binary(e.minimum, lambda a, b: np.where(a < b, a, b), kinds="fiu"),
+    *_binary(e.floor_divide, _floor_divide, domain=POSITIVE, kinds="f"),
+    *_binary(e.remainder, lambda a, b: a - b * np.floor(a / b), domain=[(-3, 3), (0.3, 2)]),
+    *_binary(e.fmod, lambda a, b: a - b * np.trunc(a / b), domain=[(-3, 3), (0.3, 2)]),
+    *_binary(base.safe_mul, lambda a, b: a * b),
+    *_binary(e.eq, lambda a, b: ~(a < b) & ~(a > b), kinds="fiub"),
+    *_binary(e.ne, lambda a, b: (a < b) | (a > b), kinds="fiub"),
+    *_binary(e.lt, lambda a, b: ~(a >= b), kinds="fiub"),
+    *_binary(e.le, lambda a, b: ~(a > b), kinds="fiub"),
+    *_binary(e.gt, lambda a, b: ~(a <= b), kinds="fiub"),
+    *_binary(e.ge, lambda a, b: ~(a < b), kinds="fiub"),
+    *_binary(e.logical_and, lambda a, b: (a != 0) & (b != 0), kinds="fiub"),
+    *_binary(e.logical_or, lambda a, b: (a != 0) | (b != 0), kinds="fiub"),
+    *_binary(e.logical_xor, lambda a, b: (a != 0) != (b != 0), kinds="fiub"),
+    Sample(e.bitwise_and, [np.array([[5], [-3]]), np.array([3, 6])], lambda a, b: _bits(a, b, min), kinds="i"),
+    Sample(e.bitwise_or, [np.array([[5], [-3]]), np.array([3, 6])], lambda a, b: _bits(a, b, max), kinds="i"),
+    Sample(e.bitwise_xor, [np.array([[5], [-3]]), np.array([3, 6])], lambda a, b: _bits(a, b, _differ), kinds="i"),
+    Sample(base.where, [np.array([[True], [False]]), (2, 3), (3,)], lambda c, a, b: c * a + ~c * b),
+    Sample(base.where, [np.array(True), (), ()], lambda c, a, b: c * a + ~c * b),
+    Sample(base.where, [np.array([True, False, True]), (3,), 1.5], lambda c, a, b: c * a + ~c * b),
+    Sample(base.where, [np.zeros((0, 3), bool), (0, 3), (3,)], lambda c, a, b: c * a + ~c * b),
+]  # fmt: skip
+
+
+def _differ(pair: Any) -> int:
+    return sum(pair) % 2
+
+
+def _bits(a: Any, b: Any, combine: Any) -> Any:
+    """Bit by bit, for the 16 lowest bits; the sign bit stands for the rest."""
+    a, b = np.broadcast_arrays(a, b)
+    total = np.zeros(a.shape, np.int64)
+    for place in np.ndindex(a.shape):
+        for bit in range(64):
+            pair = (int(a[place]) >> bit & 1, int(b[place]) >> bit & 1)
+            total[place] += np.int64(np.uint64(combine(pair) << bit).astype(np.int64))
+    return total
+
+
+def _loop_reduce(step: Any, start: Any) -> Any:
+    """A reduction spelled out: over ``dims``, one element after the other."""
+
+    def formula(x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
+        kept = [i for i in range(x.ndim) if i not in dims]
+        moved = np.transpose(x, [*kept, *dims]).reshape(*(x.shape[i] for i in kept), -1 if x.size else 0)
+        total = np.full(moved.shape[:-1], start(x.dtype) if callable(start) else start)
+        for i in range(moved.shape[-1]):
+            total = step(total, moved[..., i])
+        return np.expand_dims(total, dims) if keepdim else total
+
+    return formula
+
+
+def _limit(d: Any, infinite: float, name: str) -> Any:
+    return np.array(infinite if d.kind == "f" else getattr(np.iinfo(d), name), d)
+
+
+_SUM = _loop_reduce(lambda t, v: t + v, lambda d: np.zeros((), d if d.kind == "f" else np.int64))
+_PROD = _loop_reduce(lambda t, v: t * v, lambda d: np.ones((), d if d.kind == "f" else np.int64))
+_AMAX = _loop_reduce(lambda t, v: np.where(v > t, v, t).astype(v.dtype), lambda d: _limit(d, -INF, "min"))
+_AMIN = _loop_reduce(lambda t, v: np.where(v < t, v, t).astype(v.dtype), lambda d: _limit(d, INF, "max"))
+_ANY = _loop_reduce(lambda t, v: t | (v != 0), False)
+_ALL = _loop_reduce(lambda t, v: t & (v != 0), True)
+
+
+def _reductions(primitive: Any, numpy: Any, kinds: str, empty: bool = True) -> list[Sample]:
+    cases: list[tuple[Any, tuple[int, ...], bool]] = [
+        ((3, 4), (0,), False), ((3, 4), (1,), True), ((2, 3, 2), (0, 2), False), ((2, 3), (0, 1), False),
+        ((), (), False), ((5,), (0,), False), ((1, 3), (0,), False), ((2, 3), (), False),
+    ]  # fmt: skip
+    if empty:
+        cases += [((0, 3), (0,), False), ((2, 0), (0, 1), True)]
+    cases += [((0, 3), (1,), False)]
+    return [Sample(primitive, [s], numpy, {"dims": d, "keepdim": k}, kinds=kinds) for s, d, k in cases]
+
+
+def _mean(x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
+    return (_SUM(x, dims, keepdim) / np.float64(math.prod(x.shape[i] for i in dims))).astype(x.dtype)
+
+
+def _arg(best: Any) -> Any:
+    def formula(x: Any, dim: int, keepdim: bool) -> Any:
+        moved = np.moveaxis(x, dim, -1)
+        found = np.array([list(row).index(best(row)) for row in moved.reshape(-1, moved.shape[-1])], np.int64)
+        found = found.reshape(moved.shape[:-1])
+        return np.expand_dims(found, dim) if keepdim else found
+
+    return formula
+
+
+def _running_sum(x: Any, dim: int) -> Any:
+    n = x.shape[dim]
+    below = np.tri(n, dtype=x.dtype if x.dtype.kind == "f" else np.int64)
+    return np.moveaxis(np.moveaxis(x, dim, -1) @ below.T, -1, dim)
+
+
+REDUCTIONS = [
+    *_reductions(broadcast.sum_, _SUM, "fiub"),
+    *_reductions(broadcast.mean, _mean, "f", empty=False),
+    *_reductions(reduce.prod, _PROD, "fiub"),
+    *_reductions(reduce.amax, _AMAX, "fiu", empty=False),
+    *_reductions(reduce.amin, _AMIN, "fiu", empty=False),
+    *_reductions(reduce.any_, _ANY, "fiub"),
+    *_reductions(reduce.all_, _ALL, "fiub"),
+    *[
+        Sample(p, [s], _arg(best), {"dim": d, "keepdim": k}, kinds="fiu")
+        for p, best in ((reduce.argmax, max), (reduce.argmin, min))
+        for s, d, k in (((3, 4), 0, False), ((2, 3, 4), 2, True), ((5,), 0, False), ((0, 3), 1, False))
+    ],
+    *[
+        Sample(reduce.cumsum, [s], _running_sum, {"dim": d}, kinds="fiub")
+        for s, d in (((3, 4), 0), ((2, 3, 2), 1), ((5,), 0), ((0, 3), 0), ((2, 0), 1))
+    ],
+]
+
+
+def _cut(x: Any, steps: Any) -> Any:
+    for primitive, params in steps:
+        x = primitive.forward(x, **params)
+    return x
+
+
+def _relaid(x: Any, shape: Any) -> Any:
+    return np.array([x[place] for place in np.ndindex(x.shape)], x.dtype).reshape(shape)
+
+
+def _repeated(x: Any, shape: Any) -> Any:
+    return np.zeros(shape, x.dtype) + x
+
+
+def _scattered(base_: Any, value: Any, steps: Any) -> Any:
+    """Every element of the base by its number: the value's where a step shows it."""
+    places = _cut(np.arange(base_.size).reshape(base_.shape), steps)
+    result = list(base_.reshape(-1))
+    for place, v in zip(places.reshape(-1), np.broadcast_to(value, places.shape).reshape(-1), strict=True):
+        result[place] = v
+    return np.array(result, base_.dtype).reshape(base_.shape)
+
+
+def _embedded(x: Any, index: Any, shape: Any) -> Any:
+    places = np.arange(math.prod(shape)).reshape(shape)[index]
+    result = np.zeros(math.prod(shape), x.dtype)
+    result[places.reshape(-1)] = x.reshape(-1)
+    return result.reshape(shape)
+
+
+def _padded(x: Any, widths: Any, value: Any) -> Any:
+    y = np.full([n + a + b for n, (a, b) in zip(x.shape, widths, strict=True)], value, x.dtype)
+    y[tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, widths, strict=True))] = x
+    return y
+
+
+def _reversed(x: Any, dims: Any) -> Any:
+    return x[tuple(slice(None, None, -1) if i in dims else slice(None) for i in range(x.ndim))]
+
+
+def _converted(x: Any, dtype: Any) -> Any:
+    return np.array(x.tolist(), dtype)
+
+
+def _joined(*parts: Any, dim: int) -> Any:
+    return np.moveaxis(np.array([row for p in parts for row in np.moveaxis(p, dim, 0)], parts[0].dtype), 0, dim)
+
+
+STEPS = ((shape.index, {"index": (slice(0, 3, 2),)}), (shape.permute, {"dims": (1, 0)}))
+
+SHAPES = [
+    *[
+        Sample(broadcast.reshape, [s], _relaid, {"shape": t}, kinds="fiub", misfits=(((5,),), ((),)))
+        for s, t in (((3, 4), (2, 6)), ((3, 4), (12,)), ((2, 6), (4, 1, 3)), ((0, 3), (3, 0)))
+    ],
+    Sample(broadcast.reshape, [()], _relaid, {"shape": (1, 1)}, kinds="fiub", misfits=(((2,),),)),
+    *[
+        Sample(broadcast.expand, [s], _repeated, {"shape": t}, kinds="fiu", misfits=(((5, 7),), ((2, 2, 3, 4),)))
+        for s, t in (
+            ((3, 1), (3, 4)), ((4,), (2, 3, 4)), ((), (2, 2)), ((3,), (0, 3)), ((1, 1), (0, 2)), ((2, 3), (2, 3)),
+        )
+    ],
+    *[
+        Sample(shape.permute, [s], lambda x, dims: np.transpose(x, dims), {"dims": d}, kinds="fiub")
+        for s, d in (((3, 4), (1, 0)), ((2, 3, 4), (2, 0, 1)), ((), ()), ((0, 3), (1, 0)))
+    ],
+    *[
+        Sample(shape.index, [s], lambda x, index: np.array(x[index]), {"index": i}, kinds="fiub")
+        for s, i in (
+            ((3, 4), (1,)), ((3, 4), (1, 2)), ((3, 4), (slice(0, 3, 2), None, -1)),
+            ((2, 3, 4), (Ellipsis, slice(1, 3))), ((3, 4), (slice(2, 2),)), ((), ()), ((), (None,)), ((0, 3), (slice(None), 0)), ((5,), (slice(-3, None),)),
+        )
+    ],
+    *[
+        Sample(shape.embed, [s], _embedded, {"index": i, "shape": t}, kinds="fiub")
+        for s, i, t in (
+            ((4,), (1,), (3, 4)), ((2, 1), (slice(0, 3, 2), None, -1), (3, 4)), ((), (1, 2), (3, 4)),
+            ((0, 4), (slice(2, 2),), (3, 4)),
+        )
+    ],
+    Sample(shape.view_scatter, [(4, 3), (3, 2)], _scattered, {"steps": STEPS}),
+    Sample(shape.view_scatter, [(4, 3), (3, 1)], _scattered, {"steps": STEPS}),
+    Sample(shape.view_scatter, [(4, 3), ()], _scattered, {"steps": STEPS}),
+    Sample(shape.view_scatter, [(4, 3), (12,)], _scattered, {"steps": ((broadcast.reshape, {"shape": (12,)}),)}),
+    Sample(shape.view_scatter, [(3,), (3,)], _scattered, {"steps": ()}),
+    *[Sample(shape.copy, [s], lambda x: x + np.zeros((), x.dtype), kinds="fi") for s in ((3, 4), (), (0, 3))],
+    *[
+        Sample(shape.flip, [s], _reversed, {"dims": d}, kinds="fiub")
+        for s, d in (((3, 4), (0,)), ((2, 3, 2), (0, 2)), ((5,), (0,)), ((0, 3), (1,)), ((3,), ()))
+    ],
+    *[
+        Sample(shape.cat, list(s), _joined, {"dim": d}, kinds="fiub", misfits=m)
+        for s, d, m in (
+            ([(2, 3), (1, 3)], 0, (((2, 3), (2, 4)), ((2, 3), (3,)))),
+            ([(2, 1), (2, 3), (2, 0)], 1, (((2, 3), (3, 3)),)),
+            ([(3,)], 0, ()),
+            ([(2, 2, 1), (2, 2, 2)], 2, ()),
+        )
+    ],
+    *[
+        Sample(shape.pad, [s], _padded, {"widths": w, "value": v}, kinds="fi")
+        for s, w, v in (((2, 3), ((1, 0), (0, 2)), 0.0), ((3,), ((2, 1),), 7.0), ((0, 2), ((1, 1), (0, 0)), 2.0))
+    ],
+    Sample(base.convert, [(2, 3)], _converted, {"dtype": np.dtype(np.float64)}, kinds="fiub"),
+]  # fmt: skip
+
+
+def _taken(x: Any, *indices: Any, pattern: Any) -> Any:
+    return np.array(x[index.fill(pattern, indices)])
+
+
+def _taken_back(dy: Any, *indices: Any, pattern: Any, shape: Any) -> Any:
+    places = np.arange(math.prod(shape)).reshape(shape)[index.fill(pattern, indices)]
+    return np.bincount(places.reshape(-1), dy.reshape(-1), math.prod(shape)).reshape(shape).astype(dy.dtype)
+
+
+def _put(x: Any, value: Any, *indices: Any, pattern: Any, accumulate: bool) -> Any:
+    places = np.arange(x.size).reshape(x.shape)[index.fill(pattern, indices)]
+    result = x.reshape(-1).copy()
+    for place, v in zip(places.reshape(-1), np.broadcast_to(value, places.shape).reshape(-1), strict=True):
+        result[place] = result[place] + v if accumulate else v
+    return result.reshape(x.shape)
+
+
+def _gathered(x: Any, i: Any, dim: int) -> Any:
+    y = np.empty(i.shape, x.dtype)
+    for place in np.ndindex(i.shape):
+        y[place] = x[(*place[:dim], int(i[place]), *place[dim + 1 :])]
+    return y
+
+
+def _scatter_added(x: Any, i: Any, src: Any, dim: int) -> Any:
+    y = x.copy()
+    for place in np.ndindex(i.shape):
+        y[(*place[:dim], int(i[place]), *place[dim + 1 :])] += src[place]
+    return y
+
+
+ALL_ROWS, ARRAY = slice(None), "array"
+INDEX_CASES: list[tuple[Any, list[Any], tuple[Any, ...]]] = [
+    ((4,), [np.array([0, 3, 3])], (ARRAY,)),
+    ((3, 4), [np.array([2, 0])], (ARRAY,)),
+    ((3, 4), [np.array([[2, 0], [1, -1]])], (ALL_ROWS, ARRAY)),
+    ((3, 4), [np.array([2, 0]), np.array([1, 1])], (ARRAY, ARRAY)),
+    ((3, 4, 2), [np.array([2, 0]), np.array([1, 1])], (ARRAY, ALL_ROWS, ARRAY)),
+    ((3, 4), [np.array([2, 0])], (1, ARRAY)),
+    ((3, 4), [np.array([[1], [1]])], (None, ARRAY, slice(0, 3, 2))),
+    ((3, 4), [np.zeros(0, np.int64)], (ARRAY,)),
+]
+
+
+def _taken_shape(s: Any, arrays: Any, pattern: Any) -> tuple[int, ...]:
+    return np.empty(s)[index.fill(pattern, arrays)].shape
+
+
+INDEXING = [
+    *[Sample(index.take, [s, *i], _taken, {"pattern": p}, kinds="fiub") for s, i, p in INDEX_CASES],
+    *[
+        Sample(index.take_adjoint, [_taken_shape(s, i, p), *i], _taken_back, {"pattern": p, "shape": s})
+        for s, i, p in INDEX_CASES
+    ],
+    *[
+        Sample(index.index_put, [s, _taken_shape(s, i, p), *i], _put, {"pattern": p, "accumulate": a})
+        for s, i, p in INDEX_CASES
+        for a in (False, True)
+        if a or not (len(i[0].reshape(-1)) != len(set(i[0].reshape(-1))) and len(i) == 1)
+    ],
+    Sample(index.index_put, [(3, 4), (), np.array([2, 0])], _put, {"pattern": (ARRAY,), "accumulate": False}),
+    Sample(index.index_put, [(3, 4), (2, 1), np.array([2, 0])], _put, {"pattern": (ARRAY,), "accumulate": True}),
+    *[
+        Sample(index.gather, [s, i], _gathered, {"dim": d}, kinds="fiub")
+        for s, i, d in (
+            ((3, 4), np.array([[0, 3, 3], [1, 1, 0]]), 1), ((3, 4), np.array([[2, 0], [0, 0], [1, 2], [2, 2]]), 0),
+            ((3, 4), np.array([[0], [3], [2]]), 1), ((5,), np.array([4, 4, 0]), 0),
+            ((3, 4), np.zeros((0, 2), np.int64), 1),
+        )
+    ],
+    *[
+        Sample(index.scatter_add, [s, i, t], _scatter_added, {"dim": d})
+        for s, i, t, d in (
+            ((3, 4), np.array([[0, 3, 3], [1, 1, 0]]), (2, 3), 1),
+            ((3, 4), np.array([[2, 0], [0, 0], [1, 2]]), (3, 2), 0),
+            ((3, 4), np.array([[0], [3], [2]]), (3, 1), 1), ((5,), np.array([4, 4, 0]), (3,), 0),
+            ((3, 4), np.zeros((0, 2), np.int64), (0, 2), 1),
+        )
+    ],
+]  # fmt: skip
+
+
+def _matmul(a: Any, b: Any) -> Any:
+    return (a[..., :, :, None] * b[..., None, :, :]).sum(-2) if a.shape[-1] else np.matmul(a, b)
+
+
+def _linear(x: Any, w: Any, bias: Any) -> Any:
+    y = (x[..., None, :] * w).sum(-1)
+    return y if bias is None else y + bias
+
+
+def _softmax(x: Any, dim: int) -> Any:
+    p = np.exp(x.astype(np.longdouble))
+    return (p / p.sum(dim, keepdims=True)).astype(x.dtype)
+
+
+def _log_softmax(x: Any, dim: int) -> Any:
+    wide = x.astype(np.longdouble)
+    return (wide - np.log(np.exp(wide).sum(dim, keepdims=True))).astype(x.dtype)
+
+
+def _cross_entropy(x: Any, target: Any) -> Any:
+    return np.array([-_log_softmax(row, 0)[t] for row, t in zip(x, target, strict=True)], x.dtype)
+
+
+CLASSES = np.array([0, 3, 3])
+
+
+def _cross_entropy_mean(x: Any, target: Any) -> Any:
+    return (_cross_entropy(x, target).sum() / len(target)).astype(x.dtype)
+
+
+def _cross_entropy_slope(x: Any, target: Any) -> Any:
+    return _softmax(x, 1) - np.eye(x.shape[1], dtype=x.dtype)[target]
+
+
+_BAD_PRODUCTS = (((2, 3), (4, 5)), ((2, 2, 3), (3, 3, 4)))
+_BAD_LINEAR = (((2, 3), (4, 2), (4,)), ((2, 3), (4, 3), (3,)), ((3,), (3,), (3,)))
+
+PRODUCTS = [
+    *[
+        Sample(linalg.matmul, list(s), _matmul, misfits=_BAD_PRODUCTS)
+        for s in (
+            [(2, 3), (3, 4)], [(1, 3), (3, 4)], [(5, 1, 2, 3), (4, 3, 2)], [(2, 3), (5, 3, 2)], [(0, 3), (3, 2)],
+            [(2, 0), (0, 3)],
+        )
+    ],
+    *[
+        Sample(linalg.linear, [s, (4, 3), (4,)], _linear, misfits=_BAD_LINEAR)
+        for s in ((2, 3), (5, 2, 3), (3,), (0, 3), (2, 0, 3))
+    ],
+    *[Sample(linalg.linear, [s, (4, 3), None], _linear) for s in ((2, 3), (5, 2, 3), (3,))],
+    *[
+        Sample(p, [s], f, {"dim": d})
+        for p, f in ((rows.softmax, _softmax), (rows.log_softmax, _log_softmax))
+        for s, d in (((3, 4), 1), ((3, 4), 0), ((5,), 0), ((2, 3, 2), 1), ((0, 3), 1), ((1, 1), 1))
+    ],
+    *[
+        Sample(rows.cross_entropy_rows, [(n, c), np.array(t, np.int64)], _cross_entropy)
+        for n, c, t in ((3, 4, [0, 3, 3]), (1, 2, [1]), (2, 1, [0, 0]), (0, 3, []))
+    ],
+    Sample(rows.cross_entropy_slope, [(3, 4), CLASSES], _cross_entropy_slope),
+    Sample(rows.cross_entropy_mean, [(3, 4), CLASSES], _cross_entropy_mean),
+    Sample(rows.cross_entropy_mean, [(1, 2), np.array([1])], _cross_entropy_mean),
+]  # fmt: skip
+
+SAMPLES = [*UNARY, *BINARY, *REDUCTIONS, *SHAPES, *INDEXING, *PRODUCTS]
+WITH_SPECIAL_VALUES = list({s.primitive.name: s for s in UNARY if s.special}.values())

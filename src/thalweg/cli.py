@@ -1,0 +1,177 @@
+"""The command ``thalweg``: thin, it reads options, calls ``thalweg.train`` and turns errors into one line.
+
+Exit codes: 0 done; 1 training or writing failed; 2 the input or an option is not usable; 128 + n stopped by
+signal n (130 for Ctrl-C).
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from .errors import DivergenceError, RunError, ThalwegError
+from .version import __version__
+
+if TYPE_CHECKING:
+    from .train.jobs import Job
+    from .train.options import Options
+
+__all__ = ["cli", "main"]
+
+SIGNALLED = 128  # plus the signal's number, as shells report it
+INTERRUPTED = SIGNALLED + signal.SIGINT
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class OneLineErrors(click.Group):
+    """A group of commands whose errors are one line on standard error, and an exit code."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **kwargs: Any) -> Any:
+        """Run the command line; with ``standalone_mode`` exit the process as ``click`` does."""
+        if not standalone_mode:
+            return super().main(*args, standalone_mode=False, **kwargs)
+        try:
+            code = super().main(*args, standalone_mode=False, **kwargs)
+        except click.ClickException as error:
+            fail(error.format_message(), error.exit_code)
+        except DivergenceError as error:
+            fail(str(error), 1)
+        except ThalwegError as error:
+            fail(str(error), 2)
+        except OSError as error:
+            fail(describe_os_error(error), 1)
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the chosen command; a Ctrl-C outside of training has nothing to save."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            fail("stopped before there was anything to save", INTERRUPTED)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Print one line, whatever the message's own line breaks, and exit."""
+    click.echo("thalweg: " + " ".join(message.split()), err=True)
+    sys.exit(code)
+
+
+def describe_os_error(error: OSError) -> str:
+    """``name: reason``, as the system's own tools print it."""
+    reason = error.strerror or str(error)
+    return f"{error.filename}: {reason}" if error.filename else reason
+
+
+@click.group(cls=OneLineErrors, invoke_without_command=True, context_settings=CONTEXT)
+@click.version_option(__version__, message="thalweg %(version)s")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    r"""Train neural networks by gradient descent on the CPU, and predict with them.
+
+    \b
+    thalweg train digits                          handwritten digits that come with thalweg
+    thalweg train houses.csv --target price       your own table
+    thalweg predict runs/houses-1 new.csv         predictions for new rows
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@cli.command(context_settings=CONTEXT)
+@click.argument("data")
+@click.option("--target", metavar="COLUMN", help="The column to predict (tables only).")
+@click.option(
+    "--task",
+    type=click.Choice(["classification", "regression"]),
+    help="What to predict, if the guess from the target column is wrong (tables only).",
+)
+@click.option("--layers", default="60,40", show_default=True, help="Sizes of the hidden layers, or none.")
+@click.option("--epochs", type=int, default=60, show_default=True, help="Passes over the training rows.")
+@click.option("--batch-size", default="32", show_default=True, help="Rows for each step: 1, a number, or full.")
+@click.option("--optimizer", default="sgd", show_default=True, help="How a gradient becomes a step; see below.")
+@click.option("--lr", type=float, help="Learning rate at the start; it falls to 0 along half a cosine.")
+@click.option("--momentum", type=float, help="Of sgd (0.9 if not given) and rmsprop.")
+@click.option("--weight-decay", type=float, help="Pull of the weights towards 0.  [default: the optimiser's own]")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the split, the first weights and the order.")
+@click.option("--out", type=click.Path(path_type=Path), help="The run's folder.  [default: runs/NAME-n, the next n]")
+def train(data: str, target: str | None, task: str | None, out: Path | None, **chosen: Any) -> int:
+    """Train a network on DATA: the word digits, or a table (.csv, .tsv, .npz, .parquet).
+
+    The rows are split by the seed into rows to train on, rows for validation, which choose the best epoch, and rows
+    for the test, which are only reported on. A run folder keeps the weights (model.safetensors), the losses
+    (metrics.jsonl, loss.svg) and all settings (settings.json). Ctrl-C stops early and keeps the best weights.
+
+    Optimisers: sgd, adam, adamw, rmsprop, adagrad, adadelta, adamax, nadam, radam, lion.
+    """
+    from .train.jobs import describe_outcome, run_job
+    from .train.run import refuse_existing
+
+    options = read_options(chosen)
+    if out is not None:
+        refuse_existing(out)  # before any data is read
+    job = make_job(data, target, task, options)
+    outcome = run_job(job, options, out, click.echo)
+    for line in describe_outcome(job, outcome):
+        click.echo(line)
+    if outcome.signal is None:
+        return 0
+    click.echo(f"thalweg: {outcome.stopped()}", err=True)
+    return SIGNALLED + outcome.signal
+
+
+def read_options(chosen: dict[str, Any]) -> Options:
+    """The training options, checked before any data is read."""
+    from .train.options import Options, parse_batch_size, parse_layers
+
+    layers = parse_layers(chosen.pop("layers"))
+    batch_size = parse_batch_size(chosen.pop("batch_size"))
+    return Options(layers=layers, batch_size=batch_size, **chosen).check()
+
+
+def make_job(data: str, target: str | None, task: str | None, options: Options) -> Job:
+    """The digits, or the table of that name."""
+    if data == "digits":
+        from .train.digits import digits_job
+
+        if target is not None or task is not None:
+            raise RunError("--target and --task belong to a table; the digits have their own")
+        return digits_job(options.seed)
+    from .train.jobs import table_job
+    from .train.table import open_table
+
+    table = open_table(Path(data))
+    if target is None:
+        raise RunError(f"say which column to predict with --target; {data} has {', '.join(table.names[:20])}")
+    return table_job(table, Path(data).stem, target, task, options.seed)
+
+
+@cli.command(context_settings=CONTEXT)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), help="The CSV file to write.  [default: standard output]")
+def predict(run: Path, table: Path, out: Path | None) -> None:
+    """Predict with the network in the folder RUN for each row of TABLE, as CSV.
+
+    The table needs the columns that the network was trained on, under the same names and in any order; other columns
+    are ignored. A class comes with the probability of each class, a number in the units of the training table.
+    """
+    from .train.predict import predict_table, write_predictions
+
+    text, rows, notes = predict_table(run, table)
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        write_predictions(out, text, table)
+    for note in notes:
+        click.echo(note, err=True)
+    if out is not None:
+        click.echo(f"{rows:,} predictions written to {out}")
+
+
+def main() -> None:
+    """The entry point of the command ``thalweg``."""
+    cli(prog_name="thalweg")

@@ -18,6 +18,7 @@ from .tensor import Tensor, wrap
 __all__ = ["backward", "grad"]
 
 ndarray = np.ndarray
+new = object.__new__
 
 
 def backward(
@@ -45,7 +46,7 @@ def backward(
     >>> w.grad
     tensor(8.)
     """
-    roots = (tensors,) if isinstance(tensors, Tensor) else tuple(tensors)
+    roots = _as_tuple(tensors)
     cotangents = _cotangents(roots, grad_tensors, create_graph, "backward")
     keep = create_graph if retain_graph is None else retain_graph
     if inputs is None:
@@ -58,9 +59,7 @@ def backward(
     if any(edge is None for edge in wanted):
         raise AutogradError("backward: one of the inputs does not require grad; call requires_grad_() on it first")
     captured = walk(roots, cotangents, keep, create_graph, wanted)
-    for x, edge in zip(leaves, wanted, strict=True):
-        if edge in captured:
-            _accumulate(x, captured.pop(edge), create_graph)
+    _accumulate({x: captured[edge] for x, edge in zip(leaves, wanted, strict=True) if edge in captured}, create_graph)
 
 
 def grad(
@@ -250,13 +249,13 @@ def walk(
             if not keep:
                 node.inputs = node.output = None
         dy = dx = cotangents = None  # references that would make a leaf's gradient look shared
-        for leaf, dy in pending.items():
-            if leaf._extra is not None:
-                dy = _leaf_hooks(leaf, dy, create_graph)  # noqa: PLW2901
-            if wanted is None:
-                _accumulate(leaf, dy, create_graph)
-            elif leaf in targets:
-                captured[leaf] = dy
+        for leaf in pending:
+            if leaf._extra is not None and (wanted is None or leaf in targets):
+                pending[leaf] = _leaf_hooks(leaf, pending[leaf], create_graph)
+        if wanted is None:
+            _accumulate(pending, create_graph)
+        else:
+            captured |= {leaf: dy for leaf, dy in pending.items() if leaf in targets}
     finally:
         state.recording = recording
     return captured
@@ -345,33 +344,36 @@ def _run_hooks(hooks: dict[int, Any], dy: Any, create_graph: bool) -> Any:
 
 
 def _leaf_hooks(leaf: Tensor, dy: Any, create_graph: bool) -> Any:
-    extra = leaf._extra
-    return _run_hooks(extra["hooks"], dy, create_graph) if extra is not None and "hooks" in extra else dy
+    return _run_hooks(leaf._extra["hooks"], dy, create_graph) if leaf._extra and "hooks" in leaf._extra else dy
 
 
-def _accumulate(leaf: Tensor, dy: Any, create_graph: bool) -> None:
-    """Add to ``leaf.grad``, in place unless the walk is recorded.
+def _accumulate(gradients: dict[Any, Any], create_graph: bool) -> None:
+    """Add to each leaf's ``.grad``, in place unless the walk is recorded.
 
     A rule may hand on its cotangent or a saved value, so that two leaves receive one array, and gradients are later
     changed in place. The array is kept only if its reference count shows that nobody but the walk holds it.
     """
-    old = leaf._grad
-    if create_graph:
-        leaf._grad = dy if old is None else old + dy
-    elif old is None:
-        if type(dy) is ndarray and not (
-            dy.base is None and getrefcount(dy) <= _unshared and dy.flags.c_contiguous
-        ):
-            dy = dy.copy(order="C")
-        leaf._grad = wrap(dy)
-    elif old._node is None and type(old._value) is ndarray:
-        old._value += dy
-        mark_changed(old)
-    else:
-        leaf._grad = wrap(old._value + dy)
-    if leaf._extra is not None and "post_accumulate" in leaf._extra:
-        for hook in list(leaf._extra["post_accumulate"].values()):
-            hook(leaf)
+    for leaf, dy in gradients.items():
+        old = leaf._grad
+        if create_graph:
+            leaf._grad = dy if old is None else old + dy
+        elif old is None:
+            leaf._grad = grad = new(Tensor)
+            if type(dy) is ndarray and (
+                getrefcount(dy) > _unshared or dy.base is not None or not dy.flags.c_contiguous
+            ):
+                dy = dy.copy(order="C")  # noqa: PLW2901
+            grad._value = dy if type(dy) is ndarray or not isinstance(dy, np.generic) else np.asarray(dy)
+            grad._node = grad._grad = grad._view = grad._extra = None
+            grad._version = [0]
+        elif old._node is None and type(old._value) is ndarray:
+            old._value += dy
+            mark_changed(old)
+        else:
+            leaf._grad = wrap(old._value + dy)
+        if leaf._extra is not None and "post_accumulate" in leaf._extra:
+            for hook in list(leaf._extra["post_accumulate"].values()):
+                hook(leaf)
 
 
 def _own(value: Any) -> Any:
@@ -386,8 +388,7 @@ def _count_unshared() -> int:
         leaf = wrap(np.zeros(1))
         pending = {leaf: np.ones(1)}
         address = id(pending[leaf])
-        for x, dy in pending.items():
-            _accumulate(x, dy, False)
+        _accumulate(pending, False)
         if leaf._grad is not None and id(leaf._grad._value) == address:
             return _unshared
     return 0  # no such counts here: always copy

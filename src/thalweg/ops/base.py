@@ -61,6 +61,8 @@ class Elementwise(Primitive):
         )
 
     def __call__(self, a: Any, b: Any) -> Any:  # type: ignore[override]
+        if type(a) is ndarray and type(b) is ndarray:
+            return self.forward(a, b)
         if isinstance(a, Tensor):
             va = a._value
             tracked = a._node is not None or a._view is not None
@@ -78,8 +80,6 @@ class Elementwise(Primitive):
             if (vb.dtype.kind, type(a)) not in _FITS:
                 return self._with_constant(a, b)
             tracked = b._node is not None or b._view is not None
-        elif type(a) is ndarray and type(b) is ndarray:
-            return self.forward(a, b)
         else:
             return self.evaluate(a, b)
         if self.real and getattr(va, "dtype", FLOAT64).kind != "f":

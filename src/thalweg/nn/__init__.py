@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from . import functional
-from .module import Module
-from .parameter import Buffer, Parameter
+from . import functional as functional
+from . import init as init
+from . import parameter as parameter
+from . import utils as utils
+from .activations import *  # noqa: F403
+from .containers import *  # noqa: F403
+from .distance import *  # noqa: F403
+from .dropout import *  # noqa: F403
+from .flatten import *  # noqa: F403
+from .linear import *  # noqa: F403
+from .module import *  # noqa: F403
+from .parameter import *  # noqa: F403
+from .prototypes import *  # noqa: F403

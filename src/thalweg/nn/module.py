@@ -477,7 +477,9 @@ def _replace_value(p: Parameter, fn: Callable[[Tensor], Tensor]) -> None:
     with no_grad():
         new = fn(p.data)
         if p.requires_grad and not new.is_floating_point():
-            raise DtypeError(f"a parameter that requires grad can't become {new.dtype}; call requires_grad_(False) first")
+            raise DtypeError(
+                f"a parameter that requires grad can't become {new.dtype}; call requires_grad_(False) first"
+            )
         p.data = new
         if p._grad is not None:
             p._grad.data = fn(p._grad.data)

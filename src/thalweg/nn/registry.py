@@ -185,7 +185,7 @@ class Registry:
         if name in keep:
             return
         for names in (self._parameter_names, self._buffer_names, self._module_names):
-            names.pop(name, None)  # type: ignore[attr-defined]
+            names.pop(name, None)
         self.__dict__.pop(name, None)
 
     def __delattr__(self, name: str) -> None:

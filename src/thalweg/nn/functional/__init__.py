@@ -1,3 +1,10 @@
 """The functions behind the layers and losses, under the names of ``torch.nn.functional``."""
 
 from __future__ import annotations
+
+from .activations import *  # noqa: F403
+from .class_losses import cross_entropy, nll_loss
+from .dropout import *  # noqa: F403
+from .linear import *  # noqa: F403
+from .losses import *  # noqa: F403
+from .margin_losses import *  # noqa: F403

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.core.primitive import Primitive
-from thalweg.ops import base, broadcast, index, linalg, reduce, rows, shape
+from thalweg.ops import base, broadcast, costs, index, linalg, reduce, rows, shape
 from thalweg.ops import elementwise as e
 
 
@@ -346,7 +346,8 @@ SHAPES = [
         Sample(shape.index, [s], lambda x, index: np.array(x[index]), {"index": i}, kinds="fiub")
         for s, i in (
             ((3, 4), (1,)), ((3, 4), (1, 2)), ((3, 4), (slice(0, 3, 2), None, -1)),
-            ((2, 3, 4), (Ellipsis, slice(1, 3))), ((3, 4), (slice(2, 2),)), ((), ()), ((), (None,)), ((0, 3), (slice(None), 0)), ((5,), (slice(-3, None),)),
+            ((2, 3, 4), (Ellipsis, slice(1, 3))), ((3, 4), (slice(2, 2),)), ((), ()),
+            ((), (None,)), ((0, 3), (slice(None), 0)), ((5,), (slice(-3, None),)),
         )
     ],
     *[
@@ -499,6 +500,14 @@ def _cross_entropy_slope(x: Any, target: Any) -> Any:
     return _softmax(x, 1) - np.eye(x.shape[1], dtype=x.dtype)[target]
 
 
+def _squared_error(a: Any, b: Any) -> Any:
+    return np.sum(np.square(a - b) / a.size, dtype=a.dtype)
+
+
+def _binary_cross_entropy(p: Any, t: Any) -> Any:
+    return -t * np.log(p) - (1 - t) * np.log(1 - p)
+
+
 _BAD_PRODUCTS = (((2, 3), (4, 5)), ((2, 2, 3), (3, 3, 4)))
 _BAD_LINEAR = (((2, 3), (4, 2), (4,)), ((2, 3), (4, 3), (3,)), ((3,), (3,), (3,)))
 
@@ -527,6 +536,9 @@ PRODUCTS = [
     Sample(rows.cross_entropy_slope, [(3, 4), CLASSES], _cross_entropy_slope),
     Sample(rows.cross_entropy_mean, [(3, 4), CLASSES], _cross_entropy_mean),
     Sample(rows.cross_entropy_mean, [(1, 2), np.array([1])], _cross_entropy_mean),
+    *[Sample(costs.mean_squared_error, [s, s], _squared_error) for s in ((2, 3), (1, 4), (5,), ())],
+    Sample(costs.binary_cross_entropy, [(2, 3), (2, 3)], _binary_cross_entropy, domain=(0.05, 0.95)),
+    Sample(costs.binary_cross_entropy, [(2, 3), (3,)], _binary_cross_entropy, domain=(0.05, 0.95)),
 ]  # fmt: skip
 
 SAMPLES = [*UNARY, *BINARY, *REDUCTIONS, *SHAPES, *INDEXING, *PRODUCTS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "ArgumentError",
     "AutogradError",
     "DataError",
     "DivergenceError",
@@ -12,6 +13,7 @@ __all__ = [
     "RunError",
     "ShapeError",
     "StateDictError",
+    "TargetError",
     "ThalwegError",
     "WorkerError",
 ]
@@ -27,6 +29,10 @@ class ShapeError(ThalwegError, RuntimeError, ValueError):
 
 class DtypeError(ThalwegError, RuntimeError, TypeError):
     """A dtype does not fit the operation."""
+
+
+class ArgumentError(ThalwegError, RuntimeError, ValueError):
+    """An argument has a value that the operation can't work with."""
 
 
 class AutogradError(ThalwegError, RuntimeError):
@@ -57,6 +63,10 @@ class StateDictError(ThalwegError, RuntimeError, KeyError):
     """A state_dict does not fit the module or optimiser it was given to."""
 
     __str__ = Exception.__str__  # KeyError would print the repr
+
+
+class TargetError(ThalwegError, IndexError, RuntimeError):
+    """A target names a class that does not exist."""
 
 
 class WorkerError(ThalwegError, RuntimeError):

@@ -3,6 +3,7 @@
 from . import (
     base,
     broadcast,
+    costs,
     creation,
     elementwise,
     functions,
@@ -19,6 +20,6 @@ from . import (
 )
 
 __all__ = [
-    "base", "broadcast", "creation", "elementwise", "functions", "index", "indexing", "inplace", "linalg", "methods",
-    "random", "reduce", "rows", "shape", "shaping",
+    "base", "broadcast", "costs", "creation", "elementwise", "functions", "index", "indexing", "inplace", "linalg",
+    "methods", "random", "reduce", "rows", "shape", "shaping",
 ]  # fmt: skip

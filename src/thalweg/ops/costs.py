@@ -29,7 +29,6 @@ class MeanSquaredError(Primitive):
     """
 
     arity = 2
-    arity = 2
     saves = (0, 1)
 
     @staticmethod

@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from ..core.modes import state
 from ..core.primitive import Primitive
+from ..core.tensor import Tensor, wrap
 from .base import quiet, safe_mul
 from .broadcast import reshape, sum_
 from .elementwise import exp
 
 __all__ = ["cross_entropy_mean", "cross_entropy_rows", "cross_entropy_slope", "log_softmax", "softmax"]
+
+ndarray = np.ndarray
 
 
 def _shifted(x: Any, dim: int) -> Any:
@@ -62,51 +66,82 @@ class LogSoftmax(Primitive):
         return dy - exp(y) * sum_(dy, dims=(dim,), keepdim=True)
 
 
-class CrossEntropyRows(Primitive):
+class _CrossEntropy(Primitive):
+    """The cross-entropy of rows with their classes, -log_softmax(x)[i, t_i], or what a subclass makes of it.
+
+    dx comes from softmax(x) - onehot(target). The node keeps log_softmax(x), a constant as a third input, so that a
+    plain walk need not work it out again; a recorded walk needs it as a function of x.
+    """
+
+    arity = 3
+    saves = (0, 1)
+
+    @staticmethod
+    def pick(logp: Any, target: Any) -> Any:
+        """The output, from logp = log_softmax(x)."""
+        raise NotImplementedError
+
+    def forward(self, x: Any, target: Any) -> Any:
+        return self.pick(LogSoftmax.forward(x, dim=1), target)
+
+    def __call__(self, x: Any, target: Any) -> Any:
+        t = target._value if isinstance(target, Tensor) else target
+        if not isinstance(x, Tensor):
+            return self.evaluate(x, t)
+        value = x._value
+        logp = None
+        if type(value) is ndarray and type(t) is ndarray:
+            logp = LogSoftmax.forward(value, dim=1)
+            out = wrap(self.pick(logp, t))
+        else:
+            out = wrap(self.evaluate(value, t))
+        if state.recording:
+            self.record(out, x, value, target, t, logp, logp)
+        return out
+
+    @staticmethod
+    def slope(x: Any, target: Any, logp: Any) -> Any:
+        """softmax(x) - onehot(target)."""
+        if logp is None or isinstance(x, Tensor):
+            return cross_entropy_slope(x, target)
+        return _minus_onehot(np.exp(logp), target)
+
+
+class CrossEntropyRows(_CrossEntropy):
     """The cross-entropy of each row with its class: log(sum(exp(x_i))) - x_i[t_i].
 
     x : (n, classes), target : (n,) integers  ->  (n,)
 
-    Read from the shifted rows, where the sum is at least 1: a small loss keeps its digits.
-    dx = dy (softmax(x) - onehot(target)); a row whose dy is 0 gets exact zeros, whatever it holds.
+    dx = dy (softmax(x) - onehot(target)). A row whose dy is 0 gets exact zeros, whatever it holds.
     """
 
-    arity = 2
-    saves = (0, 1)
-
     @staticmethod
-    @quiet
-    def forward(x: Any, target: Any) -> Any:
-        z = _shifted(x, 1)
-        y = np.log(np.add.reduce(np.exp(z), axis=1))
-        y -= z[np.arange(len(target)), target]
-        return y
+    def pick(logp: Any, target: Any) -> Any:
+        return -logp[np.arange(len(target)), target]
 
     def shape(self, x: Any, target: Any) -> tuple[int, ...]:
         return tuple(target.shape)
 
-    def pullback_0(self, dy: Any, y: Any, x: Any, target: Any) -> Any:
-        return safe_mul(reshape(dy, shape=(x.shape[0], 1)), cross_entropy_slope(x, target))
+    def pullback_0(self, dy: Any, y: Any, x: Any, target: Any, logp: Any = None) -> Any:
+        return safe_mul(reshape(dy, shape=(x.shape[0], 1)), self.slope(x, target, logp))
 
 
-class CrossEntropyMean(Primitive):
-    """The average of the rows' cross-entropies: CrossEntropyRows and Mean in one, as it ends so many steps.
+class CrossEntropyMean(_CrossEntropy):
+    """The average of CrossEntropyRows in the same node, as so many steps end in it.
 
     x : (n, classes), n > 0, target : (n,) integers  ->  ()
     """
 
-    arity = 2
-    saves = (0, 1)
-
-    def forward(self, x: Any, target: Any) -> Any:
-        y = CrossEntropyRows.forward(x, target)
-        return np.add.reduce(y) / len(y)
+    @staticmethod
+    def pick(logp: Any, target: Any) -> Any:
+        n = len(target)
+        return np.add.reduce(logp[np.arange(n), target]) / -n
 
     def shape(self, x: Any, target: Any) -> tuple[int, ...]:
         return ()
 
-    def pullback_0(self, dy: Any, y: Any, x: Any, target: Any) -> Any:
-        return cross_entropy_slope(x, target) * (dy / x.shape[0])
+    def pullback_0(self, dy: Any, y: Any, x: Any, target: Any, logp: Any = None) -> Any:
+        return self.slope(x, target, logp) * (dy / x.shape[0])
 
 
 class CrossEntropySlope(Primitive):
@@ -119,9 +154,7 @@ class CrossEntropySlope(Primitive):
     saves = (0,)
 
     def forward(self, x: Any, target: Any) -> Any:
-        p = Softmax.forward(x, dim=1)
-        p[np.arange(len(target)), target] -= 1
-        return p
+        return _minus_onehot(Softmax.forward(x, dim=1), target)
 
     def shape(self, x: Any, target: Any) -> tuple[int, ...]:
         return tuple(x.shape)
@@ -129,6 +162,12 @@ class CrossEntropySlope(Primitive):
     def pullback_0(self, dz: Any, z: Any, x: Any, target: Any) -> Any:
         p = softmax(x, dim=1)
         return p * (dz - sum_(dz * p, dims=(1,), keepdim=True))
+
+
+def _minus_onehot(p: Any, target: Any) -> Any:
+    """p, which is changed, with 1 taken off at each row's class."""
+    p[np.arange(len(target)), target] -= 1
+    return p
 
 
 softmax, log_softmax = Softmax(), LogSoftmax()

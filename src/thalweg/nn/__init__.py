@@ -12,6 +12,8 @@ from .distance import *  # noqa: F403
 from .dropout import *  # noqa: F403
 from .flatten import *  # noqa: F403
 from .linear import *  # noqa: F403
+from .losses import *  # noqa: F403
+from .margin_losses import *  # noqa: F403
 from .module import *  # noqa: F403
 from .parameter import *  # noqa: F403
 from .prototypes import *  # noqa: F403

@@ -311,7 +311,10 @@ class TensorMethods:
             return add_hook(self._extras().setdefault("hooks", {}), hook)
         if edge.hooks is None:
             edge.hooks = {}
-        return add_hook(edge.hooks, hook)
+        handle = add_hook(edge.hooks, hook)
+        for key in [k for k, h in edge.hooks.items() if isinstance(h, _Retain)]:
+            edge.hooks[key] = edge.hooks.pop(key)  # what is retained is what flows on, after all other hooks
+        return handle
 
     def register_post_accumulate_grad_hook(self: Any, hook: Any) -> RemovableHandle:
         """Call ``hook(tensor)`` after ``backward`` has added to this leaf's ``.grad``."""
@@ -664,7 +667,7 @@ class _Retain:
     def __call__(self, grad: Tensor) -> None:
         x = self.ref()
         if x is not None:
-            x._grad = grad if x._grad is None else x._grad + grad
+            x._grad = s.copy(grad) if x._grad is None else x._grad + grad  # the walk goes on with its own array
 
 
 def _become(x: Tensor, result: Tensor) -> Tensor:

@@ -92,8 +92,15 @@ def work(job: Job, worker: int, inbox: Connection, outbox: Connection) -> None:
 
 
 def _receive_all(inbox: Connection, messages: queue.SimpleQueue[Any]) -> None:
+    """Hand on what comes in until it says stop; if the main process dies, end this one, whatever it is doing."""
+    from multiprocessing import connection, parent_process
+
+    parent = parent_process()
+    ends: list[Any] = [inbox] if parent is None else [inbox, parent.sentinel]
     while True:
         try:
+            if inbox not in connection.wait(ends):
+                os._exit(1)
             message = inbox.recv()
         except (EOFError, OSError):
             message = None

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..core.dtypes import dtype
 from ..core.tensor import Tensor
-from ..errors import ShapeError
+from ..errors import ArgumentError, ShapeError
 from ..ops.creation import empty
 from ..ops.elementwise import relu, sigmoid, tanh
 from . import functional as F
@@ -176,7 +176,7 @@ class Hardtanh(Module):
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
         if min_val > max_val:
-            raise ValueError(f"Hardtanh: min_val {min_val} must not exceed max_val {max_val}")
+            raise ArgumentError(f"Hardtanh: min_val {min_val} must not exceed max_val {max_val}")
         self.min_val = min_val
         self.max_val = max_val
         self.inplace = inplace

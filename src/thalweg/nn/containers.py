@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any, Self, overload
 
 from ..core.tensor import Tensor
+from ..errors import ArgumentError
 from .module import Module, _indented
 from .parameter import Parameter
 
@@ -145,12 +146,12 @@ class Sequential(_ModuleSequence):
 
     def __add__(self, other: Sequential) -> Sequential:
         if not isinstance(other, Sequential):
-            raise ValueError(f"Sequential: can only be joined with a Sequential, not {type(other).__name__}")
+            raise ArgumentError(f"Sequential: can only be joined with a Sequential, not {type(other).__name__}")
         return Sequential(*self, *other)
 
     def __iadd__(self, other: Sequential) -> Self:
         if not isinstance(other, Sequential):
-            raise ValueError(f"Sequential: can only be joined with a Sequential, not {type(other).__name__}")
+            raise ArgumentError(f"Sequential: can only be joined with a Sequential, not {type(other).__name__}")
         return self.extend(other)
 
     def __mul__(self, other: int) -> Sequential:
@@ -167,7 +168,7 @@ def _repetitions(n: Any) -> int:
     if not isinstance(n, int):
         raise TypeError(f"Sequential: can only be multiplied by an int, not {type(n).__name__}")
     if n <= 0:
-        raise ValueError(f"Sequential: can only be multiplied by a positive int, not {n}")
+        raise ArgumentError(f"Sequential: can only be multiplied by a positive int, not {n}")
     return n
 
 
@@ -281,7 +282,7 @@ def _pairs(source: Any, owner: str) -> list[tuple[str, Any]]:
     pairs = []
     for i, pair in enumerate(source):
         if not isinstance(pair, Iterable) or len(both := list(pair)) != 2:
-            raise ValueError(f"{owner}.update: element {i} is not a (name, value) pair")
+            raise ArgumentError(f"{owner}.update: element {i} is not a (name, value) pair")
         pairs.append((both[0], both[1]))
     return pairs
 
@@ -348,7 +349,7 @@ class ParameterList(_Numbered):
         return "\n".join(f"({i}): {_described(value)}" for i, value in enumerate(self))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        raise RuntimeError("ParameterList: it holds parameters and computes nothing; use its elements")
+        raise ArgumentError("ParameterList: it holds parameters and computes nothing; use its elements")
 
 
 class ParameterDict(Module):
@@ -468,7 +469,7 @@ class ParameterDict(Module):
         return "\n".join(f"({key}): {_described(value)}" for key, value in self.items())
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        raise RuntimeError("ParameterDict: it holds parameters and computes nothing; use its elements")
+        raise ArgumentError("ParameterDict: it holds parameters and computes nothing; use its elements")
 
 
 def _described(value: Any) -> str:

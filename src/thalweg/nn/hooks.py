@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.hooks import RemovableHandle, add_hook
 from ..core.modes import state
 from ..core.tensor import Tensor
-from ..errors import AutogradError
+from ..errors import ArgumentError, AutogradError
 from ..ops.shaping import cat, reshape
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _run_forward_pre(
             if result is None:
                 continue
             if not (isinstance(result, tuple) and len(result) == 2):
-                raise RuntimeError(
+                raise ArgumentError(
                     "forward pre-hook: with_kwargs=True it must return None or a pair (args, kwargs), not "
                     f"{type(result).__name__}"
                 )

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.modes import no_grad
 from ..core.tensor import Tensor
-from ..errors import ShapeError
+from ..errors import ArgumentError, ShapeError
 from ..ops.random import Generator, default_generator
 from ..ops.special import normal_quantile
 
@@ -46,7 +46,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     leaky_relu with slope ``param`` (default 0.01), 3/4 for selu.
 
     Raises:
-        ValueError: the nonlinearity is not known, or ``param`` is not a number.
+        ArgumentError: the nonlinearity is not known, or ``param`` is not a number.
 
     >>> import thalweg as tw
     >>> round(tw.nn.init.calculate_gain("leaky_relu", 0.2), 4)
@@ -55,11 +55,11 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
         if isinstance(slope, bool) or not isinstance(slope, (int, float)):
-            raise ValueError(f"calculate_gain: the slope of leaky_relu must be a number, not {slope!r}")
+            raise ArgumentError(f"calculate_gain: the slope of leaky_relu must be a number, not {slope!r}")
         return math.sqrt(2 / (1 + slope**2))
     if nonlinearity not in _GAINS:
         known = ", ".join(sorted([*_GAINS, "leaky_relu"]))
-        raise ValueError(f"calculate_gain: no gain is known for {nonlinearity!r}; known are {known}")
+        raise ArgumentError(f"calculate_gain: no gain is known for {nonlinearity!r}; known are {known}")
     return _GAINS[nonlinearity]
 
 
@@ -79,7 +79,7 @@ def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
 def _fan(tensor: Tensor, mode: str) -> int:
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     if mode.lower() not in ("fan_in", "fan_out"):
-        raise ValueError(f'init: mode must be "fan_in" or "fan_out", not {mode!r}')
+        raise ArgumentError(f'init: mode must be "fan_in" or "fan_out", not {mode!r}')
     return fan_in if mode.lower() == "fan_in" else fan_out
 
 
@@ -162,7 +162,7 @@ def trunc_normal_(
     True
     """
     if a > b:
-        raise ValueError(f"trunc_normal_: the lower bound {a} must not exceed the upper bound {b}")
+        raise ArgumentError(f"trunc_normal_: the lower bound {a} must not exceed the upper bound {b}")
     low, high = (a - mean) / std, (b - mean) / std
     # In the lower tail the distribution function keeps its precision, so an interval above the mean is reflected.
     sign = -1.0 if low > 0 else 1.0

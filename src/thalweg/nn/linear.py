@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.dtypes import dtype
 from ..core.tensor import Tensor
-from ..errors import DtypeError, ShapeError
+from ..errors import ArgumentError, DtypeError, ShapeError
 from ..ops.base import where
 from ..ops.creation import empty
 from ..ops.linalg import linear
@@ -166,7 +166,7 @@ class Bilinear(Module):
     ) -> None:
         super().__init__()
         if in1_features <= 0:
-            raise ValueError(f"Bilinear: in1_features must be positive, got {in1_features}")
+            raise ArgumentError(f"Bilinear: in1_features must be positive, got {in1_features}")
         self.in1_features = in1_features
         self.in2_features = in2_features
         self.out_features = out_features

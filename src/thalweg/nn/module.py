@@ -12,7 +12,7 @@ from ..core.dtypes import dtype
 from ..core.hooks import RemovableHandle, add_hook
 from ..core.modes import no_grad
 from ..core.tensor import Tensor, wrap
-from ..errors import DtypeError
+from ..errors import ArgumentError, DtypeError
 from .hooks import ModuleHooks, call_with_hooks, everywhere
 from .parameter import Parameter
 from .registry import Registry
@@ -156,12 +156,12 @@ class Module(Registry):
         """Put ``module`` at a dotted name; with ``strict`` only in the place of another.
 
         Raises:
-            ValueError: ``target`` is empty.
+            ArgumentError: ``target`` is empty.
             AttributeError: there is no module to put it into, or with ``strict`` none to replace.
         """
         path, _, name = target.rpartition(".")
         if not name:
-            raise ValueError("set_submodule: the target must not be empty; assign to the variable instead")
+            raise ArgumentError("set_submodule: the target must not be empty; assign to the variable instead")
         if strict:
             self.get_submodule(target)
         setattr(self.get_submodule(path), name, module)
@@ -188,7 +188,7 @@ class Module(Registry):
     def train(self, mode: bool = True) -> Self:
         """Set training mode here and below: layers such as Dropout behave differently in it. Returns the module."""
         if not isinstance(mode, bool):
-            raise ValueError(f"train: the mode must be True or False, not {mode!r}")
+            raise ArgumentError(f"train: the mode must be True or False, not {mode!r}")
         self.training = mode
         for module in self.children():
             module.train(mode)

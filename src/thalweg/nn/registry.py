@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from ..core.tape import LEAF
 from ..core.tensor import Tensor
+from ..errors import ArgumentError
 from .parameter import Buffer, Parameter
 
 __all__ = ["Members", "Registry"]
@@ -83,7 +84,7 @@ class Registry:
         Raises:
             TypeError: ``name`` is not a str, or ``param`` not a Parameter.
             KeyError: ``name`` is empty, has a dot, or belongs to another attribute.
-            ValueError: ``param`` was computed, so that a gradient would not stop there.
+            ArgumentError: ``param`` was computed, so that a gradient would not stop there.
         """
         self._check_name(name, "parameter", self._parameter_names)
         if param is not None:
@@ -92,7 +93,7 @@ class Registry:
                     f"register_parameter: {name!r} must be an nn.Parameter or None, not {type(param).__name__}"
                 )
             if param._node is not None and param._node is not LEAF:
-                raise ValueError(
+                raise ArgumentError(
                     f"register_parameter: {name!r} was made by an operation ({param._node.name()}); a parameter is a "
                     "leaf: wrap the values in nn.Parameter, or compute the tensor in forward()"
                 )

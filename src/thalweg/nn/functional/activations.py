@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...core.tensor import Tensor, wrap
-from ...errors import ShapeError
+from ...errors import ArgumentError, ShapeError
 from ...ops import elementwise as e
 from ...ops.base import where
 from ...ops.creation import rand_like
@@ -113,7 +113,7 @@ def rrelu(
     Otherwise the slope is the middle. Reference: Xu et al. (2015), Empirical evaluation of rectified activations.
     """
     if lower > upper:
-        raise ValueError(f"rrelu: the lower bound {lower} must not exceed the upper bound {upper}")
+        raise ArgumentError(f"rrelu: the lower bound {lower} must not exceed the upper bound {upper}")
     if inplace:
         return in_place(input, rrelu, lower, upper, training)
     if not training:
@@ -136,7 +136,7 @@ def _threshold(x: Tensor, bound: float, value: float) -> Tensor:
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
     """x, but no less than ``min_val`` and no more than ``max_val``; on the bounds the derivative is 0."""
     if min_val > max_val:
-        raise ValueError(f"hardtanh: min_val {min_val} must not exceed max_val {max_val}")
+        raise ArgumentError(f"hardtanh: min_val {min_val} must not exceed max_val {max_val}")
     if inplace:
         return in_place(input, hardtanh, min_val, max_val)
     return where(e.le(input, min_val), min_val, where(e.ge(input, max_val), max_val, input))
@@ -167,7 +167,7 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """x moved towards 0 by ``lambd``, 0 where |x| <= ``lambd``."""
     if lambd < 0:
-        raise ValueError(f"softshrink: lambd must not be negative, got {lambd}")
+        raise ArgumentError(f"softshrink: lambd must not be negative, got {lambd}")
     return where(e.gt(input, lambd), input - lambd, where(e.ge(input, -lambd), 0.0, input + lambd))
 
 
@@ -205,7 +205,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     Reference: Barron (2017), Continuously differentiable exponential linear units.
     """
     if alpha == 0:
-        raise ValueError("celu: alpha must not be 0")
+        raise ArgumentError("celu: alpha must not be 0")
     if inplace:
         return in_place(input, celu, alpha)
     return where(e.gt(input, 0), input, e.expm1(input / alpha) * alpha)
@@ -223,7 +223,7 @@ def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     if approximate == "tanh":
         inner = (input + input**3 * 0.044715) * math.sqrt(2 / math.pi)
         return input * 0.5 * (tanh(inner) + 1)
-    raise ValueError(f'gelu: approximate must be "none" or "tanh", not {approximate!r}')
+    raise ArgumentError(f'gelu: approximate must be "none" or "tanh", not {approximate!r}')
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core.tensor import Tensor, wrap
-from ...errors import ShapeError
+from ...errors import ArgumentError, ShapeError
 from .activations import SELU_ALPHA, SELU_SCALE, in_place
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
 def check_probability(p: float, name: str) -> None:
     """Refuse a ``p`` that is no probability."""
     if not 0 <= p <= 1:
-        raise ValueError(f"{name}: the probability must be between 0 and 1, got {p}")
+        raise ArgumentError(f"{name}: the probability must be between 0 and 1, got {p}")
 
 
 def _kept(input: Tensor, p: float, shape: tuple[int, ...]) -> Tensor:

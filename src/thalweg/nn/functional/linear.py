@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.dtypes import INT64
 from ...core.tensor import Tensor, wrap
-from ...errors import DtypeError, ShapeError
+from ...errors import ArgumentError, DtypeError, ShapeError
 from ...ops import linalg
 from ...ops.base import where
 from ...ops.functions import clamp, norm
@@ -147,9 +147,9 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
         grown = tuple((max(a, 0), max(b, 0)) for a, b in widths)
         return pad_with(input, widths=grown, value=0.0 if value is None else value)
     if mode not in _NUMPY_MODES:
-        raise ValueError(f"pad: mode must be constant, {', '.join(_NUMPY_MODES)}, not {mode!r}")
+        raise ArgumentError(f"pad: mode must be constant, {', '.join(_NUMPY_MODES)}, not {mode!r}")
     if value:
-        raise ValueError(f'pad: value has a meaning only for mode "constant", not for {mode!r}')
+        raise ArgumentError(f'pad: value has a meaning only for mode "constant", not for {mode!r}')
     for d, (before, after) in enumerate(widths):
         if before or after:
             input = index_select(input, d, wrap(_border(input, d, before, after, mode)))

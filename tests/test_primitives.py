@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+import pkgutil
 from typing import Any
 
 import numpy as np
@@ -27,9 +29,9 @@ KINDS = {"f": (np.float16, np.float32, np.float64), "i": (np.int8, np.int16, np.
 KINDS["b"] = (np.bool_,)
 
 
-def all_primitives() -> dict[str, Primitive]:
-    """Every instance that a module of thalweg.ops holds."""
-    modules = [getattr(ops, name) for name in ops.__all__]
+def all_primitives() -> dict[int, Primitive]:
+    """Every instance that a module of thalweg.ops holds, by identity."""
+    modules = [importlib.import_module(f"thalweg.ops.{m.name}") for m in pkgutil.iter_modules(ops.__path__)]
     return {id(v): v for m in modules for v in vars(m).values() if isinstance(v, Primitive)}
 
 

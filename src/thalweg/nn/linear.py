@@ -124,9 +124,7 @@ class MaskedLinear(Linear):
                 f"(out_features, in_features) = ({out_features}, {in_features})"
             )
         if mask._value.dtype.kind != "b":
-            raise DtypeError(
-                f"MaskedLinear: the mask must be boolean, not {mask.dtype}; compare, as in mask != 0"
-            )
+            raise DtypeError(f"MaskedLinear: the mask must be boolean, not {mask.dtype}; compare, as in mask != 0")
         self.register_buffer("mask", mask.detach().clone())
 
     def forward(self, input: Tensor) -> Tensor:

@@ -55,9 +55,7 @@ class NearestNeighbor(Module):
     def __init__(self, num_prototypes: int, dim: int, device: Any = None, dtype: dtype | None = None) -> None:
         super().__init__()
         if num_prototypes < 1 or dim < 1:
-            raise ShapeError(
-                f"NearestNeighbor: num_prototypes and dim must be positive, got {num_prototypes}, {dim}"
-            )
+            raise ShapeError(f"NearestNeighbor: num_prototypes and dim must be positive, got {num_prototypes}, {dim}")
         self.num_prototypes = num_prototypes
         self.dim = dim
         self.weight = Parameter(empty(num_prototypes, dim, dtype=dtype, device=device))

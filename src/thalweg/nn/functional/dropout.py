@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core.tensor import Tensor, wrap
 from ...errors import ArgumentError, ShapeError
+from ...ops.random import default_generator
 from .activations import SELU_ALPHA, SELU_SCALE, in_place
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "feature_alpha_dropout",
 ]
 
+_DRAW = np.dtype(np.float32)
+
 
 def check_probability(p: float, name: str) -> None:
     """Refuse a ``p`` that is no probability."""
@@ -26,16 +29,14 @@ def check_probability(p: float, name: str) -> None:
         raise ArgumentError(f"{name}: the probability must be between 0 and 1, got {p}")
 
 
-def _kept(input: Tensor, p: float, shape: tuple[int, ...]) -> Tensor:
-    """1 with probability 1 - p, else 0, in the dtype of ``input``."""
-    return wrap(np.empty(shape, input._value.dtype)).bernoulli_(1 - p)
+def _kept(input: Tensor, p: float, shape: tuple[int, ...], value: float = 1.0) -> Tensor:
+    """``value`` with probability 1 - p, else 0, in the dtype of ``input``."""
+    draw = default_generator.uniform(shape, _DRAW)
+    return wrap(np.multiply(draw >= p, value, dtype=input._value.dtype))
 
 
 def _dropped(input: Tensor, p: float, shape: tuple[int, ...]) -> Tensor:
-    if p == 0:
-        return input
-    noise = _kept(input, p, shape)
-    return input * (noise if p == 1 else noise.mul_(1 / (1 - p)))
+    return input if p == 0 else input * _kept(input, p, shape, 1 / (1 - p) if p < 1 else 0.0)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:

@@ -346,7 +346,7 @@ class Relu(Unary):
         return np.maximum(x, 0)
 
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
-        return where(y > 0, dy, 0.0)
+        return safe_mul(y > 0, dy)  # 0 where y is 0, whatever dy is; NumPy's where would take twice as long
 
 
 class Maximum(Elementwise):

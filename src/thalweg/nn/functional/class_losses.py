@@ -92,6 +92,8 @@ def _fits_fused(input: Any, target: Any) -> bool:
         return False
     if type(t) is not np.ndarray:  # traced: no values to look at
         return True
+    if t.size == 1:
+        return 0 <= t[0] < x.shape[1]
     return t.size != 0 and int(np.maximum.reduce(t.view(UNSIGNED))) < x.shape[1]
 
 

@@ -6,6 +6,7 @@ __all__ = [
     "ArgumentError",
     "AutogradError",
     "DataError",
+    "DependencyError",
     "DivergenceError",
     "DtypeError",
     "GradcheckError",
@@ -41,6 +42,10 @@ class AutogradError(ThalwegError, RuntimeError):
 
 class DataError(ThalwegError, ValueError):
     """Data, or a file that holds data, can't be read as what it should be."""
+
+
+class DependencyError(ThalwegError, ImportError):
+    """A package that only this feature needs is not installed."""
 
 
 class DivergenceError(ThalwegError, ArithmeticError):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from .extras import require
 
 __all__ = ["read_npz", "read_parquet"]
 
@@ -64,30 +65,22 @@ def _typed(path: Path, name: str, column: NDArray[Any]) -> NDArray[Any]:
 
 def read_parquet(path: Path) -> dict[str, NDArray[Any]]:
     """The columns of a Parquet file; lists, structs and binary columns are refused by name."""
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise DataError(
-            f"{path}: reading Parquet files needs pyarrow; install it with pip install 'thalweg[parquet]'"
-        ) from None
+    pyarrow = require("pyarrow", "pyarrow", "parquet", f"{path}: reading Parquet files")
+    parquet = require("pyarrow.parquet", "pyarrow", "parquet", f"{path}: reading Parquet files")
     path.stat()  # the system's own error for a file that is not there
     try:
-        table = pyarrow.parquet.read_table(path)
+        table = parquet.read_table(path)
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: this is not a readable Parquet file ({error})") from None
     columns: dict[str, NDArray[Any]] = {}
     for name, column in zip(table.column_names, table.columns, strict=True):
         if name in columns:
             raise DataError(f"{path}: two columns are called {name!r}")
-        columns[name] = _from_arrow(path, name, column)
+        columns[name] = _from_arrow(path, name, column, pyarrow.types)
     return columns
 
 
-def _from_arrow(path: Path, name: str, column: Any) -> NDArray[Any]:
-    import pyarrow
-
-    kinds = pyarrow.types
+def _from_arrow(path: Path, name: str, column: Any, kinds: Any) -> NDArray[Any]:
     if kinds.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     kind = column.type

@@ -126,6 +126,7 @@ def read_table(path: str | Path, *, delimiter: str | None = None, decimal: str =
     Raises:
         DataError: the file is empty, has a header and no rows, repeats a column's name, has a line with too few
             or too many cells (named by its number), is not in the encoding, or is of no known kind.
+        DependencyError: a Parquet file, and pyarrow is not installed.
         OSError: the file can't be opened.
 
     >>> import pathlib, tempfile

@@ -470,6 +470,10 @@ def _matmul(a: Any, b: Any) -> Any:
     return (a[..., :, :, None] * b[..., None, :, :]).sum(-2) if a.shape[-1] else np.matmul(a, b)
 
 
+def _linear_relu(x: Any, w: Any, bias: Any) -> Any:
+    return np.maximum(_linear(x, w, bias), 0)
+
+
 def _linear(x: Any, w: Any, bias: Any) -> Any:
     y = (x[..., None, :] * w).sum(-1)
     return y if bias is None else y + bias
@@ -524,6 +528,10 @@ PRODUCTS = [
         for s in ((2, 3), (5, 2, 3), (3,), (0, 3), (2, 0, 3))
     ],
     *[Sample(linalg.linear, [s, (4, 3), None], _linear) for s in ((2, 3), (5, 2, 3), (3,))],
+    *[
+        Sample(linalg.linear_relu, [s, (4, 3), b], _linear_relu, misfits=_BAD_LINEAR)
+        for s, b in (((2, 3), (4,)), ((5, 2, 3), (4,)), ((3,), None), ((0, 3), (4,)))
+    ],
     *[
         Sample(p, [s], f, {"dim": d})
         for p, f in ((rows.softmax, _softmax), (rows.log_softmax, _log_softmax))

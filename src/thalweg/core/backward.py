@@ -144,7 +144,9 @@ def _cotangents(roots: Sequence[Tensor], given: Any, create_graph: bool, caller:
     """The cotangents to start from, checked: Tensors if the walk is recorded, raw values otherwise."""
     supplied = (None,) * len(roots) if given is None else _as_tuple(given)
     if len(supplied) != len(roots):
-        raise AutogradError(f"{caller}: {len(roots)} outputs but {len(supplied)} gradients; give one (or None) for each")
+        raise AutogradError(
+            f"{caller}: {len(roots)} outputs but {len(supplied)} gradients; give one (or None) for each"
+        )
     result = []
     for x, dy in zip(roots, supplied, strict=True):
         if edge_of(x) is None:
@@ -230,11 +232,10 @@ def walk(
                 edges = [edge if edge in useful else None for edge in edges]
             primitive = node.primitive
             if len(edges) == 1:
-                cotangents = (primitive.pullbacks[0](dy, output, *inputs, **node.params),)
+                cotangents: Any = (primitive.pullbacks[0](dy, output, *inputs, **node.params),)
             else:
                 cotangents = primitive.pullback(edges, dy, output, inputs, node.params)
-            i = 0
-            for dx in cotangents:
+            for i, dx in enumerate(cotangents):
                 edge = edges[i]
                 if edge is not None and dx is not None:
                     if node.shapes is not None:
@@ -245,7 +246,6 @@ def walk(
                         pending[edge] = dx
                         if type(edge) is Node:
                             heappush(heap, (edge.number, edge))
-                i += 1
             if not keep:
                 node.inputs = node.output = None
         dy = dx = cotangents = None  # references that would make a leaf's gradient look shared
@@ -362,7 +362,7 @@ def _accumulate(gradients: dict[Any, Any], create_graph: bool) -> None:
             if type(dy) is ndarray and (
                 getrefcount(dy) > _unshared or dy.base is not None or not dy.flags.c_contiguous
             ):
-                dy = dy.copy(order="C")  # noqa: PLW2901
+                dy = dy.copy(order="C")
             grad._value = dy if type(dy) is ndarray or not isinstance(dy, np.generic) else np.asarray(dy)
             grad._node = grad._grad = grad._view = grad._extra = None
             grad._version = [0]

@@ -12,6 +12,7 @@ which costs no bookkeeping; with ``create_graph`` it runs the same rules on Tens
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -29,6 +30,7 @@ ndarray = np.ndarray
 
 
 def is_floating(value: Any) -> bool:
+    """Whether a raw value can carry a gradient."""
     return bool(value.dtype.kind == "f")
 
 
@@ -41,7 +43,7 @@ class Primitive:
     """One operation on values.
 
     Attributes:
-        arity: the number of inputs; None for any number. 
+        arity: the number of inputs; None for any number.
         has_params: what ``forward`` takes beyond its inputs are parameters, given by keyword.
         own_call: the class applies itself; otherwise ``core.dispatch`` generates its ``__call__``.
         saves: positions of the inputs that the pullbacks read.
@@ -71,7 +73,8 @@ class Primitive:
         attach(cls)
 
     def __init__(self) -> None:
-        self.__name__ = self.name = type(self).__name__.lower()
+        words = re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__.strip("_"))
+        self.__name__ = self.name = words.lower()
         self.__doc__ = type(self).__doc__
         self.pullbacks = self._pullbacks()
 
@@ -169,7 +172,7 @@ class Primitive:
 class ViewPrimitive(Primitive):
     """A primitive whose result may share the memory of its one input."""
 
-    def __call__(self, x: Any, **params: Any) -> Any:  # type: ignore[override]
+    def __call__(self, x: Any, **params: Any) -> Any:
         if not isinstance(x, Tensor):
             return self.forward(x, **params) if type(x) is ndarray else self.evaluate(x, **params)
         value = x._value

@@ -10,6 +10,9 @@ from typing import Any, Self, overload
 
 from ..core.tensor import Tensor
 from ..errors import ArgumentError
+from .activations import ReLU
+from .hooks import everywhere
+from .linear import Linear
 from .module import Module, _indented
 from .parameter import Parameter
 
@@ -127,11 +130,21 @@ class Sequential(_ModuleSequence):
                 self.add_module(str(i), module)
 
     def forward(self, input: Any) -> Any:
-        """The last module's output."""
+        """The last module's output. A Linear and a ReLU behind it, both without hooks, are one operation."""
         members = self.__dict__
+        waiting: Linear | None = None  # a Linear whose successor is not known yet
         for name in members["_module_names"]:
-            input = members[name](input)
-        return input
+            module = members[name]
+            if waiting is not None:
+                if type(module) is ReLU and module._hooks is None:
+                    input, waiting = waiting.forward_relu(input), None
+                    continue
+                input, waiting = waiting.forward(input), None
+            if type(module) is Linear and module._hooks is None and not everywhere:
+                waiting = module
+            else:
+                input = module(input)
+        return input if waiting is None else waiting.forward(input)
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):

@@ -10,7 +10,7 @@ from ..core.tensor import Tensor
 from ..errors import ArgumentError, DtypeError, ShapeError
 from ..ops.base import where
 from ..ops.creation import empty
-from ..ops.linalg import linear
+from ..ops.linalg import linear, linear_relu
 from . import functional as F
 from . import init
 from .functional.linear import linear_error
@@ -72,11 +72,18 @@ class Linear(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         """The weighted sums."""
+        return self._apply_with(linear, input)
+
+    def forward_relu(self, input: Tensor) -> Tensor:
+        """The weighted sums with negative ones replaced by 0: what this layer and a ReLU give, in one operation."""
+        return self._apply_with(linear_relu, input)
+
+    def _apply_with(self, primitive: Any, input: Tensor) -> Tensor:
         weight = self.weight
         try:
             if input._value.dtype != weight._value.dtype:
                 raise linear_error(input, weight, self.bias)
-            return linear(input, weight, self.bias)
+            return primitive(input, weight, self.bias)
         except (AttributeError, IndexError, ValueError):  # what was wrong is asked only after the fact
             raise linear_error(input, weight, self.bias) from None
 

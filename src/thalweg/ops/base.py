@@ -60,7 +60,7 @@ class Elementwise(Primitive):
             for x in args
         )
 
-    def __call__(self, a: Any, b: Any) -> Any:  # type: ignore[override]
+    def __call__(self, a: Any, b: Any) -> Any:
         if type(a) is ndarray and type(b) is ndarray:
             return self.forward(a, b)
         if isinstance(a, Tensor):
@@ -170,7 +170,7 @@ class Convert(Primitive):
     def shape(self, x: Any, dtype: Any) -> tuple[int, ...]:
         return tuple(x.shape)
 
-    def dtype(self, x: Any, dtype: Any) -> Any:  # type: ignore[override]
+    def dtype(self, x: Any, dtype: Any) -> Any:
         return np.dtype(dtype)
 
     def pullback_0(self, dy: Any, y: Any, x: Any, dtype: Any) -> Any:
@@ -200,7 +200,7 @@ class Where(Elementwise):
     def forward(self, condition: Any, a: Any, b: Any) -> Any:
         return np.where(condition, a, b)
 
-    def dtype(self, condition: Any, a: Any, b: Any) -> Any:  # type: ignore[override]
+    def dtype(self, condition: Any, a: Any, b: Any) -> Any:
         return result_dtype([a, b])
 
     def pullback_1(self, dy: Any, y: Any, condition: Any, a: Any, b: Any) -> Any:
@@ -262,4 +262,3 @@ convert = Convert()
 isfinite = IsFinite()
 where = Where()
 safe_mul = SafeMul()
-safe_mul.name = safe_mul.__name__ = "safe_mul"

@@ -8,10 +8,11 @@ import numpy as np
 
 from ..core.primitive import Primitive
 from ..errors import ShapeError
-from .broadcast import reshape, sum_, sum_to
+from .base import safe_mul
+from .broadcast import reshape, sum_to
 from .shape import permute
 
-__all__ = ["linear", "matmul", "transpose_last"]
+__all__ = ["linear", "linear_relu", "matmul", "transpose_last"]
 
 
 def transpose_last(x: Any) -> Any:
@@ -67,10 +68,7 @@ class Linear(Primitive):
     saves = (0, 1)
 
     def forward(self, x: Any, w: Any, bias: Any) -> Any:
-        if x.ndim == 2:
-            y = x.dot(w.T)
-        else:
-            y = x.reshape(-1, x.shape[-1]).dot(w.T).reshape(*x.shape[:-1], w.shape[0])
+        y = x.dot(w.T) if x.ndim == 2 else _rows(x).dot(w.T).reshape(*x.shape[:-1], w.shape[0])
         if bias is not None:
             y += bias
         return y
@@ -79,23 +77,40 @@ class Linear(Primitive):
         fits = w.ndim == 2 and x.ndim >= 1 and x.shape[-1] == w.shape[1]
         if not fits:
             raise ShapeError(
-                f"linear: input of shape {tuple(x.shape)} does not fit the weight of shape {tuple(w.shape)}; "
+                f"{self.name}: input of shape {tuple(x.shape)} does not fit the weight of shape {tuple(w.shape)}; "
                 "the input's last size must be in_features, the weight is (out_features, in_features)"
             )
         if bias is not None and tuple(bias.shape) != (w.shape[0],):
-            raise ShapeError(f"linear: the bias has shape {tuple(bias.shape)} and should have ({w.shape[0]},)")
+            raise ShapeError(f"{self.name}: the bias has shape {tuple(bias.shape)} and should have ({w.shape[0]},)")
         return (*x.shape[:-1], w.shape[0])
 
     def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
         x, w, _ = inputs
-        if dy.ndim == 2:
-            return (
-                matmul(dy, w) if edges[0] is not None else None,
-                matmul(dy.T, x) if edges[1] is not None else None,
-                dy.sum(0) if edges[2] is not None else None,
-            )
-        dx, dw, db = self.pullback(edges, _rows(dy), None, (_rows(x), w, None), params)
-        return None if dx is None else reshape(dx, shape=tuple(x.shape)), dw, db
+        shape = x.shape
+        if dy.ndim != 2:
+            dy, x = _rows(dy), _rows(x)
+        dx = matmul(dy, w) if edges[0] is not None else None
+        return (
+            dx if dx is None or len(shape) == 2 else reshape(dx, shape=tuple(shape)),
+            matmul(dy.T, x) if edges[1] is not None else None,
+            dy.sum(0) if edges[2] is not None else None,
+        )
+
+
+class LinearRelu(Linear):
+    """max(x w^T + bias, 0): Linear and ReLU as one node, which eager loops over small layers feel.
+
+    dx, dw and dbias are those of Linear for the cotangent where the output is positive, 0 elsewhere.
+    """
+
+    saves_output = True
+
+    def forward(self, x: Any, w: Any, bias: Any) -> Any:
+        y = super().forward(x, w, bias)
+        return np.maximum(y, 0, out=y)
+
+    def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
+        return super().pullback(edges, safe_mul(y > 0, dy), None, inputs, params)
 
 
 def _rows(x: Any) -> Any:
@@ -110,4 +125,4 @@ def _count(shape: Any) -> int:
     return n
 
 
-matmul, linear = MatMul(), Linear()
+matmul, linear, linear_relu = MatMul(), Linear(), LinearRelu()

@@ -186,9 +186,10 @@ def _minus_onehot(p: Any, target: Any) -> Any:
     """p, which is changed, with 1 taken off at each row's class."""
     if len(target) == 1:
         p[0, target[0]] -= 1
+    elif p.flags.c_contiguous:
+        p.reshape(-1)[_row_starts(*p.shape) + target] -= 1
     else:
-        flat = p.reshape(-1)
-        flat[_row_starts(*p.shape) + target] -= 1
+        p[np.arange(len(target)), target] -= 1
     return p
 
 

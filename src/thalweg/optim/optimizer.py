@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.hooks import RemovableHandle, add_hook
+from ..core.tape import mark_changed
 from ..core.tensor import Tensor, wrap
 from ..errors import OptimizerError
 
@@ -322,7 +323,7 @@ def _clear(p: Tensor) -> None:
     assert grad is not None
     if grad._node is None and grad._value.flags.writeable:
         grad._value.fill(0)
-        grad._version[0] += 1
+        mark_changed(grad)
     else:
         p._grad = wrap(np.zeros(grad._value.shape, grad._value.dtype))
 
@@ -344,7 +345,7 @@ def _copied(value: Any) -> Any:
     """A copy of an option; arrays become tensors."""
     if not _is_array(value) or isinstance(value, np.generic):
         return copy.deepcopy(value)
-    return wrap(np.array(value._value if isinstance(value, Tensor) else value))
+    return wrap(np.array(value._value if isinstance(value, Tensor) else np.asarray(value)))
 
 
 def _fitted(value: Any, p: Tensor, key: Any) -> Any:

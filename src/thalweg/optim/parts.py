@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.tape import mark_changed
 from ..core.tensor import Tensor, wrap
 from .building import Hyper, State
 
@@ -156,7 +157,7 @@ class Part:
         for p, view in zip(params, self.views, strict=True):
             value = p._value
             subtract(value, view, value)
-            p._version[0] += 1
+            mark_changed(p)
 
     def _update_one(self, rule: Rule, hyper: Hyper) -> None:
         p = self.params[0]
@@ -167,7 +168,7 @@ class Part:
             change, new = rule(gradient, value, self._read(), hyper)
             self._write(new)
             subtract(value, change, value)
-        p._version[0] += 1
+        mark_changed(p)
 
     def _can_be_cut(self, value: Any) -> bool:
         """Whether the rule may be run on pieces, and all arrays can be looked at as vectors."""
@@ -263,4 +264,4 @@ def subtract_scaled(params: list[Tensor], rate: float) -> None:
             value, gradient = value.reshape(-1), gradient.reshape(-1)
             for block in blocks(value.size):
                 subtract(value[block], multiply(gradient[block], scale), value[block])
-        p._version[0] += 1
+        mark_changed(p)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import lr_scheduler
 from .adadelta import Adadelta
 from .adagrad import Adagrad
 from .adam import Adam, AdamW
@@ -33,4 +34,5 @@ __all__ = [
     "RMSprop",
     "Rprop",
     "RuleOptimizer",
+    "lr_scheduler",
 ]

@@ -48,7 +48,7 @@ def muon(gradient: Any, parameter: Any, state: State, hyper: Hyper) -> tuple[Any
     """The rule of ``Muon``."""
     lr, momentum = hyper["lr"], hyper["momentum"]
     buffer = average(state["momentum_buffer"], gradient, momentum)
-    direction = average(buffer, gradient, 1 - momentum) if hyper["nesterov"] else buffer
+    direction = average(buffer, gradient, momentum) if hyper["nesterov"] else buffer
     step = orthogonalized(direction, hyper["ns_coefficients"], hyper["ns_steps"], hyper["eps"])
     change = adjusted(lr, hyper["adjust_lr_fn"], gradient.shape) * step
     return change + lr * hyper["weight_decay"] * parameter, {"momentum_buffer": buffer}

@@ -1023,3 +1023,10 @@ def test_no_warnings_from_singular_functions_and_their_gradients():
     h = leaf([1e38, 1e-38], tw.float32)
     for f in (lambda h: h * 2, lambda h: h / 1e-20, lambda h: h.exp()):
         f(h).backward(tw.tensor([1e38, 1e38]))
+
+
+def test_python_numbers_keep_their_digits_in_second_derivatives():
+    x = leaf([2.0, -3.0])
+    (g,) = tw.autograd.grad(((x * 0.7) ** 2).sum(), x, create_graph=True)
+    assert equals(g, np.array([2.0, -3.0]) * 2 * 0.7 * 0.7)
+    assert equals(tw.autograd.grad(g.sum(), x)[0], np.full(2, 2 * 0.7 * 0.7))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -252,6 +253,8 @@ class SafeMul(Elementwise):
         return y
 
     def pullback_0(self, dz: Any, z: Any, dy: Any, d: Any) -> Any:
+        if isinstance(d, (int, float)) and math.isfinite(d):
+            return safe_mul(dz, d)  # where() would make a tensor of the default dtype of it
         return safe_mul(dz, where((dy != 0) | isfinite(d), d, 0.0))
 
     def pullback_1(self, dz: Any, z: Any, dy: Any, d: Any) -> Any:

@@ -56,6 +56,8 @@ class _Composed(LRScheduler):
 class SequentialLR(_Composed):
     """One scheduler after the other, the next from each of the ``milestones`` on; every one counts from 0.
 
+    So does a SequentialLR that is part of another. In PyTorch it reaches its milestones one epoch too early.
+
     >>> import thalweg as tw
     >>> optimizer = tw.optim.SGD([tw.zeros(1, requires_grad=True)], lr=1.0)
     >>> warmup = tw.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.5, total_iters=2)
@@ -81,13 +83,17 @@ class SequentialLR(_Composed):
             )
         self._schedulers = schedulers
         self._milestones = milestones
-        self.last_epoch = last_epoch + 1
+        self.last_epoch = last_epoch
         self.optimizer = optimizer
         for group in optimizer.param_groups:  # every part has set its own first rate when it was made
             assign(group, "lr", group["initial_lr"])
         for part in schedulers:
             take_back(part)
-        first = schedulers[bisect_right(milestones, 0)]
+        self._initial_step()
+
+    def _initial_step(self) -> None:
+        self.last_epoch += 1
+        first = self._schedulers[bisect_right(self._milestones, 0)]
         first._initial_step()
         self._last_lr = first.get_last_lr()
 
@@ -126,6 +132,11 @@ class ChainedScheduler(_Composed):
         self.optimizer = optimizer or schedulers[0].optimizer
         self._last_lr = current(self.optimizer, "lr")
 
+    def _initial_step(self) -> None:
+        for part in self._schedulers:
+            part._initial_step()
+        self._last_lr = current(self.optimizer, "lr")
+
     def step(self) -> None:  # type: ignore[override]  # PyTorch's signature
         """Step all of them."""
         for part in self._schedulers:
@@ -135,9 +146,7 @@ class ChainedScheduler(_Composed):
 
 def take_back(scheduler: LRScheduler) -> None:
     """Undo the first step of a scheduler, or of all its parts."""
-    parts = getattr(scheduler, "_schedulers", None)
-    if parts is None:
+    if "last_epoch" in scheduler.__dict__:
         scheduler.last_epoch -= 1
-    else:
-        for part in parts:
-            take_back(part)
+    for part in getattr(scheduler, "_schedulers", ()):
+        take_back(part)

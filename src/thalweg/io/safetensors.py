@@ -49,7 +49,7 @@ def save_file(tensors: Mapping[str, Tensor], filename: str | Path, metadata: dic
 
 
 def load_file(filename: str | Path) -> dict[str, Tensor]:
-    """The tensors in a safetensors file, by name, with memory of their own.
+    """The tensors in a safetensors file, by name and in the order of the names, with memory of their own.
 
     Raises:
         DataError: the file is not a whole safetensors file, or holds a dtype that thalweg has not.
@@ -60,7 +60,7 @@ def load_file(filename: str | Path) -> dict[str, Tensor]:
         arrays = load(content)
     except (SafetensorError, KeyError, ValueError) as error:
         raise DataError(f"{filename}: this is not a safetensors file that can be read ({error})") from None
-    return {name: wrap(_native(filename, name, array)) for name, array in arrays.items()}
+    return {name: wrap(_native(filename, name, array)) for name, array in sorted(arrays.items())}
 
 
 def _native(filename: str | Path, name: str, array: np.ndarray) -> np.ndarray:

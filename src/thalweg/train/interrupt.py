@@ -36,5 +36,6 @@ class Interruption:
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.signal = self.signal or number
 
-    def __bool__(self) -> bool:
+    def requested(self) -> bool:
+        """Whether a signal has come."""
         return self.signal is not None

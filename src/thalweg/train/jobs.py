@@ -73,11 +73,11 @@ def table_job(table: Table, name: str, target_name: str, task: str | None, seed:
         DataError: the table or the column is not fit for it; the message says how.
     """
     table.column(target_name)  # a DataError names the columns there are
-    names = [name for name in table.names if name != target_name]
-    if not names:
+    features = [column for column in table.names if column != target_name]
+    if not features:
         raise DataError(f"{table.source}: the target {target_name!r} is the only column: nothing is left to learn from")
-    for name in table.names:
-        require_finite(table, name)
+    for column in table.names:
+        require_finite(table, column)
     table, notes = rows_with_target(table, target_name)
     classes, note = target_of(table, target_name, task)
     notes.insert(0, note)
@@ -85,11 +85,13 @@ def table_job(table: Table, name: str, target_name: str, task: str | None, seed:
     held_out = max(1, round(HELD_OUT * len(table)))
     train, validation, test = split_rows(labels, [held_out, held_out], Generator().manual_seed(seed))
     target: Target = classes or number_target(table, target_name, train)
-    preprocessor, remarks = Preprocessor.fit(table, names, train)
+    preprocessor, remarks = Preprocessor.fit(table, features, train)
     x, filled = preprocessor.transform(table)
     y = target.encode(table)
-    parts = [Part(x[rows], y[rows]) for rows in (train, validation, test)]
-    return Job(name, table.source, preprocessor, target, *parts, notes=[*notes, *remarks, *filled])
+    parts = {
+        part: Part(x[rows], y[rows]) for part, rows in (("train", train), ("validation", validation), ("test", test))
+    }
+    return Job(name, table.source, preprocessor, target, **parts, notes=[*notes, *remarks, *filled])
 
 
 def rows_with_target(table: Table, target: str) -> tuple[Table, list[str]]:
@@ -165,7 +167,7 @@ def train(
 ) -> DivergenceError | None:
     """All epochs, with a line of metrics for each and a checkpoint now and then. Returns a divergence."""
     saved_at = time.monotonic()
-    stop = interruption.__bool__
+    stop = interruption.requested
     with progress_for(job.target, options.epochs, len(job.train), echo) as progress:
         while len(trainer.history) < options.epochs and not stop():
             try:

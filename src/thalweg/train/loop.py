@@ -120,7 +120,7 @@ class Trainer:
         self.validation = validation
         self.optimizer = options.build_optimizer(model.parameters())
         self.scheduler = CosineAnnealingLR(self.optimizer, T_max=options.epochs)
-        self.loader = DataLoader(
+        self.loader: DataLoader[Any] = DataLoader(
             TensorDataset(wrap(train.x), wrap(train.y)),
             batch_size=min(options.batch_size or len(train), len(train)),
             shuffle=True,

@@ -185,6 +185,8 @@ class ViewPrimitive(Primitive):
             out._version = version = x._version
             if recording:
                 out._view = View(x, self, params, version[0])
+            else:
+                out._extra = {"unrecorded view": True}  # recorded in-place changes of it are refused
         return out
 
 

@@ -56,7 +56,11 @@ class Expand(ViewPrimitive):
             y: Any = np.ndarray(shape, x.dtype, np.asarray(x), 0, (0,) * len(shape))  # a tenth of broadcast_to's time
             y.flags.writeable = False
             return y
-        return np.broadcast_to(x, shape)
+        try:
+            return np.broadcast_to(x, shape)
+        except ValueError:
+            self.shape(x, shape)
+            raise
 
     def shape(self, x: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
         try:

@@ -13,7 +13,7 @@ from ..errors import DtypeError, ShapeError
 from .base import convert
 from .broadcast import expand
 from .index import fill, index_put, take
-from .inplace import check_writable, overwrite, rebase
+from .inplace import check_memory, check_writable, overwrite, rebase
 from .shape import index as basic_index
 
 __all__ = ["getitem", "setitem"]
@@ -79,6 +79,7 @@ def _trimmed(source: Tensor, part: Tensor) -> Tensor:
 
 
 def _write_arrays(x: Tensor, pattern: tuple[Any, ...], arrays: tuple[Any, ...], source: Tensor) -> None:
+    check_memory(x)
     params: dict[str, Any] = {"pattern": pattern, "accumulate": False}
     if state.recording and (source.requires_grad or x.requires_grad):
         stored = convert(source, dtype=x._value.dtype) if source._value.dtype != x._value.dtype else source

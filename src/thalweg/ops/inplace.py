@@ -74,14 +74,10 @@ def _detach_saved(node: Node, x: Tensor) -> None:
 
 def overwrite(x: Tensor, value: Any, edge: Any) -> Tensor:
     """Write ``value`` into the memory of ``x``; ``edge`` leads to the node that made it, or is None."""
+    check_memory(x)
     recorded = state.recording and (edge is not None or x.requires_grad)
     if recorded:
         rebase(x, edge)
-    if not x._value.flags.writeable:
-        raise ShapeError(
-            "in-place: this memory can't be written: it is an expanded view whose elements share places, or a "
-            "read-only array; clone() it first"
-        )
     with np.errstate(all="ignore"):
         x._value[...] = value
     mark_changed(x)
@@ -90,17 +86,31 @@ def overwrite(x: Tensor, value: Any, edge: Any) -> Tensor:
     return x
 
 
+def check_memory(x: Tensor) -> None:
+    """Refuse memory that can't be written, before anything is changed."""
+    if not x._value.flags.writeable:
+        raise ShapeError(
+            "in-place: this memory can't be written: it is an expanded view whose elements share places, or a "
+            "read-only array; clone() it first"
+        )
+
+
 def rebase(x: Tensor, edge: Any) -> None:
     """Give ``x``, or the base that it is a view of, the history of its new value."""
-    if x._view is None and type(edge) is Node:
-        x._node = edge
-        return
     steps: list[Any] = []
     base = x
     while base._view is not None:
         steps.append((base._view.primitive, base._view.params))
         base = base._view.parent
     steps.reverse()
+    if base._extra is not None and "unrecorded view" in base._extra:
+        raise AutogradError(
+            "in-place: a view that was made under no_grad can't be changed while gradients are recorded, as its base "
+            "would not learn of it; make the view outside of no_grad, or change it inside"
+        )
+    if not steps and type(edge) is Node:
+        base._node = edge
+        return
     base._node = Node(
         view_scatter,
         (edge_of(base), edge),

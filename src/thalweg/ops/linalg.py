@@ -23,7 +23,7 @@ def transpose_last(x: Any) -> Any:
     return permute(x, dims=(*range(n - 2), n - 1, n - 2))
 
 
-class MatMul(Primitive):
+class Matmul(Primitive):
     """The matrix product, batched over leading axes.
 
     a : (..., n, k), b : (..., k, m)  ->  (..., n, m); the batch axes broadcast
@@ -125,4 +125,4 @@ def _count(shape: Any) -> int:
     return n
 
 
-matmul, linear, linear_relu = MatMul(), Linear(), LinearRelu()
+matmul, linear, linear_relu = Matmul(), Linear(), LinearRelu()

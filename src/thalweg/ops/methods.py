@@ -142,6 +142,8 @@ class TensorMethods:
     __isub__ = _inplace_binary(e.sub, "sub_")
     __imul__ = _inplace_binary(e.mul, "mul_")
     __itruediv__ = _inplace_binary(e.div, "div_")
+    __ifloordiv__ = _inplace_binary(e.floor_divide, "floor_divide_")
+    __imod__ = _inplace_binary(e.remainder, "remainder_")
     __ipow__ = _inplace_binary(e.pow_, "pow_")
     __iand__ = _inplace_binary(e.bitwise_and, "bitwise_and_")
     __ior__ = _inplace_binary(e.bitwise_or, "bitwise_or_")
@@ -429,23 +431,35 @@ class TensorMethods:
         return apply_inplace(self, e.sub, (self, other if alpha == 1 else e.mul(other, alpha)), "sub_")
 
     mul_ = multiply_ = _inplace_binary(e.mul, "mul_")
-    div_ = _inplace_binary(e.div, "div_")
+    div_ = divide_ = _inplace_binary(e.div, "div_")
     pow_ = _inplace_binary(e.pow_, "pow_")
-    exp_, log_, sqrt_, neg_, abs_ = (
-        _inplace_unary(p, n)
-        for p, n in ((e.exp, "exp_"), (e.log, "log_"), (e.sqrt, "sqrt_"), (e.neg, "neg_"), (e.abs_, "abs_"))
-    )
-    tanh_, sigmoid_, relu_, floor_, round_, sign_ = (
-        _inplace_unary(p, n)
-        for p, n in (
-            (e.tanh, "tanh_"), (e.sigmoid, "sigmoid_"), (e.relu, "relu_"), (e.floor, "floor_"),
-            (e.round_, "round_"), (e.sign, "sign_"),
-        )
-    )  # fmt: skip
-    reciprocal_, rsqrt_, sin_, cos_ = (
-        _inplace_unary(p, n)
-        for p, n in ((e.reciprocal, "reciprocal_"), (e.rsqrt, "rsqrt_"), (e.sin, "sin_"), (e.cos, "cos_"))
-    )
+    floor_divide_ = _inplace_binary(e.floor_divide, "floor_divide_")
+    remainder_ = _inplace_binary(e.remainder, "remainder_")
+    fmod_ = _inplace_binary(e.fmod, "fmod_")
+    exp_ = _inplace_unary(e.exp, "exp_")
+    expm1_ = _inplace_unary(e.expm1, "expm1_")
+    log_ = _inplace_unary(e.log, "log_")
+    log1p_ = _inplace_unary(e.log1p, "log1p_")
+    sqrt_ = _inplace_unary(e.sqrt, "sqrt_")
+    rsqrt_ = _inplace_unary(e.rsqrt, "rsqrt_")
+    reciprocal_ = _inplace_unary(e.reciprocal, "reciprocal_")
+    neg_ = _inplace_unary(e.neg, "neg_")
+    abs_ = _inplace_unary(e.abs_, "abs_")
+    sign_ = _inplace_unary(e.sign, "sign_")
+    tanh_ = _inplace_unary(e.tanh, "tanh_")
+    sigmoid_ = _inplace_unary(e.sigmoid, "sigmoid_")
+    erf_ = _inplace_unary(e.erf, "erf_")
+    sin_ = _inplace_unary(e.sin, "sin_")
+    cos_ = _inplace_unary(e.cos, "cos_")
+    relu_ = _inplace_unary(e.relu, "relu_")
+    floor_ = _inplace_unary(e.floor, "floor_")
+    ceil_ = _inplace_unary(e.ceil, "ceil_")
+    trunc_ = _inplace_unary(e.trunc, "trunc_")
+    round_ = _inplace_unary(e.round_, "round_")
+
+    def square_(self: Any) -> Tensor:
+        """``square`` in place."""
+        return apply_inplace(self, e.mul, (self, self), "square_")
 
     def clamp_(self: Any, min: Any = None, max: Any = None) -> Tensor:
         """``clamp`` in place."""

@@ -15,7 +15,7 @@ from ...ops import functions as f
 from ...ops.base import safe_mul, where
 from ...ops.broadcast import reshape
 from ...ops.creation import as_tensor
-from .reduction import REDUCTIONS, check_same_shape, reduce_loss, reduce_weighted, settle, warn_if_broadcast
+from .reduction import REDUCTIONS, check_same_shape, reduce_loss, reduce_weighted, settle, warn_if_broadcast, weighted
 
 __all__ = [
     "binary_cross_entropy",
@@ -130,7 +130,7 @@ def huber_loss(
     """With d = |x - t|: d**2 / 2 where d <= delta, else delta (d - delta / 2).
 
     It is delta times ``smooth_l1_loss`` with ``beta=delta``. Huber (1964), Robust estimation of a location
-    parameter. ``weight`` as for ``mse_loss``.
+    parameter. ``weight`` is a factor of each element; unlike for ``mse_loss`` "mean" divides by their number.
 
     Raises:
         ArgumentError: delta is not positive.
@@ -146,7 +146,7 @@ def huber_loss(
     d = input - target
     size = e.abs_(d)
     loss = where(size <= delta, d * d * 0.5, (size - 0.5 * delta) * delta)
-    return reduce_weighted("huber_loss", loss, weight, reduction)
+    return reduce_loss(weighted("huber_loss", loss, weight), reduction)
 
 
 # -- probabilities ----------------------------------------------------------------------------------------

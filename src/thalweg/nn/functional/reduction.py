@@ -11,7 +11,15 @@ from ...core.tensor import Tensor
 from ...errors import ArgumentError, ShapeError
 from ...ops import functions as f
 
-__all__ = ["check_same_shape", "legacy_reduction", "reduce_loss", "reduce_weighted", "settle", "warn_if_broadcast"]
+__all__ = [
+    "check_same_shape",
+    "legacy_reduction",
+    "reduce_loss",
+    "reduce_weighted",
+    "settle",
+    "warn_if_broadcast",
+    "weighted",
+]
 
 REDUCTIONS = ("none", "mean", "sum")
 
@@ -59,15 +67,21 @@ def reduce_loss(loss: Tensor, reduction: str) -> Tensor:
 
 def reduce_weighted(name: str, loss: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
     """As ``reduce_loss``, of weighted elements; "mean" divides by the sum of the weights."""
+    total = weighted(name, loss, weight)
+    if weight is None or reduction != "mean":
+        return reduce_loss(total, reduction)
+    return f.sum(total) / f.sum(weight)
+
+
+def weighted(name: str, loss: Tensor, weight: Tensor | None) -> Tensor:
+    """The loss, each element times its weight if there are any."""
     if weight is None:
-        return reduce_loss(loss, reduction)
+        return loss
     if weight._value.shape != loss._value.shape:
         raise ShapeError(
             f"{name}: the weight has shape {tuple(weight.shape)} and must have that of the input, {tuple(loss.shape)}"
         )
-    if reduction == "mean":
-        return f.sum(loss * weight) / f.sum(weight)
-    return reduce_loss(loss * weight, reduction)
+    return loss * weight
 
 
 def check_same_shape(name: str, **tensors: Tensor) -> None:

@@ -145,13 +145,7 @@ def test_module_list() -> None:
 def test_module_list_repr_joins_equal_neighbours() -> None:
     assert repr(nn.ModuleList()) == "ModuleList()"
     assert repr(nn.ModuleList([Add(1), Add(1), nn.Sequential(Add(2)), Add(1)])) == (
-        "ModuleList(\n"
-        "  (0-1): 2 x Add(1)\n"
-        "  (2): Sequential(\n"
-        "    (0): Add(2)\n"
-        "  )\n"
-        "  (3): Add(1)\n"
-        ")"
+        "ModuleList(\n  (0-1): 2 x Add(1)\n  (2): Sequential(\n    (0): Add(2)\n  )\n  (3): Add(1)\n)"
     )
 
 

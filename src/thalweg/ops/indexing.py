@@ -18,17 +18,17 @@ from .shape import index as basic_index
 
 __all__ = ["getitem", "setitem"]
 
-_BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
-
 
 def getitem(x: Tensor, index: Any) -> Tensor:
-    """``x[index]``: a view for ints, slices, None and ``...``; a copy for integer or boolean arrays."""
-    basic, pattern, arrays = _parse(index, x._value.ndim)
+    """``x[index]``: a view for ints, slices, None and ``...``; a copy for integer or boolean arrays.
+
+    As in PyTorch, ints, slices and None are applied first and the arrays to what they leave: where ints and arrays
+    stand on both sides of a slice, the axes come out in another order than NumPy's.
+    """
+    basic, pattern, arrays = _parse(index, x._value.shape)
     try:
-        if basic:
-            result: Tensor = basic_index(x, index=pattern)
-        else:
-            result = take(x, *arrays, pattern=pattern)
+        part: Tensor = x if basic is None else basic_index(x, index=basic)
+        result: Tensor = part if pattern is None else take(part, *arrays, pattern=pattern)
         return result
     except IndexError as error:
         raise IndexError(f"index: {error} (tensor of shape {tuple(x.shape)})") from None
@@ -36,20 +36,21 @@ def getitem(x: Tensor, index: Any) -> Tensor:
 
 def setitem(x: Tensor, index: Any, value: Any) -> None:
     """``x[index] = value`` in place, differentiable in ``x`` and in ``value``."""
-    basic, pattern, arrays = _parse(index, x._value.ndim)
+    basic, pattern, arrays = _parse(index, x._value.shape)
     check_writable(x, "x[index] = value")
     source = value if isinstance(value, Tensor) else wrap(np.asarray(value))
     _check_cast(source, x, isinstance(value, Tensor))
     try:
-        if basic:
+        if pattern is None:
             # An integer everywhere gives NumPy a scalar; the Ellipsis keeps it a view.
-            view = wrap(x._value[(*pattern, Ellipsis)] if Ellipsis not in pattern else x._value[pattern])
+            view = wrap(x._value[(*basic, Ellipsis)] if Ellipsis not in basic else x._value[basic])
             _check_shape(source, view._value.shape, x)
-            _write_basic(x, pattern, view, source)
+            _write_basic(x, basic, view, source)
         else:
-            probe = x._value[fill(pattern, arrays)]
+            part: Tensor = x if basic is None else basic_index(x, index=basic)
+            probe = part._value[fill(pattern, _values(arrays))]
             _check_shape(source, probe.shape, x)
-            _write_arrays(x, pattern, arrays, source)
+            _write_arrays(part, pattern, arrays, source)
     except IndexError as error:
         raise IndexError(f"index: {error} (tensor of shape {tuple(x.shape)})") from None
 
@@ -81,14 +82,19 @@ def _trimmed(source: Tensor, part: Tensor) -> Tensor:
 def _write_arrays(x: Tensor, pattern: tuple[Any, ...], arrays: tuple[Any, ...], source: Tensor) -> None:
     check_memory(x)
     params: dict[str, Any] = {"pattern": pattern, "accumulate": False}
+    values = _values(arrays)
     if state.recording and (source.requires_grad or x.requires_grad):
         stored = convert(source, dtype=x._value.dtype) if source._value.dtype != x._value.dtype else source
         edges = (edge_of(x), edge_of(stored), *(None for _ in arrays))
-        inputs = (Outline(x._value), Outline(stored._value), *arrays)
-        node = Node(index_put, edges, inputs, params=params)
-        rebase(x, node)
-    index_put.write(x._value, source._value, *arrays, **params)
+        inputs = (Outline(x._value), Outline(stored._value), *values)
+        cells = (None, None, *(a._version if isinstance(a, Tensor) else None for a in arrays))
+        rebase(x, Node(index_put, edges, inputs, cells=cells, params=params))
+    index_put.write(x._value, source._value, *values, **params)
     mark_changed(x)
+
+
+def _values(arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(a._value if isinstance(a, Tensor) else a for a in arrays)
 
 
 def _check_cast(source: Tensor, x: Tensor, strict: bool) -> None:
@@ -115,36 +121,48 @@ def _check_shape(source: Tensor, target: tuple[int, ...], x: Tensor) -> None:
         )
 
 
-def _parse(index: Any, ndim: int) -> tuple[bool, tuple[Any, ...], tuple[Any, ...]]:
-    """(is it basic, the pattern, the index arrays). Boolean masks become integer arrays."""
+def _parse(index: Any, shape: tuple[int, ...]) -> tuple[Any, Any, tuple[Any, ...]]:
+    """(the basic index, the pattern of arrays for what it leaves, the arrays); None for a step that does nothing.
+
+    Masks become integer arrays. A single True or False adds an axis, of size 1 or 0.
+    """
     if type(index) is int or type(index) is slice:
         _check_slice(index)
-        return True, (index,), ()
+        return (index,), None, ()
     items = index if isinstance(index, tuple) else (index,)
+    basic: list[Any] = []
     pattern: list[Any] = []
     arrays: list[Any] = []
-    for item in items:
-        if isinstance(item, bool):
-            pattern.extend([None, "array"])
-            arrays.append(np.flatnonzero(np.array([item])))
-        elif isinstance(item, _BASIC):
-            _check_slice(item)
-            pattern.append(_plain(item))
-        else:
-            for a in _index_arrays(item):
-                pattern.append("array")
-                arrays.append(a)
-    if arrays and all(a.ndim == 0 for a in arrays):  # 0-d integer tensors count as ints
-        numbers = iter(arrays)
-        return True, tuple(int(next(numbers)) if isinstance(p, str) else p for p in pattern), ()
-    return not arrays, tuple(pattern), tuple(arrays)
+    for position, item in enumerate(items):
+        if type(item) is int:
+            basic.append(item)
+            continue
+        if isinstance(item, (slice, type(None), type(Ellipsis))):
+            basic.append(_plain(item))
+            pattern.append(Ellipsis if item is Ellipsis else slice(None))
+            continue
+        kind, found = _index_arrays(item)
+        if kind == "int":
+            basic.append(int(found))
+            continue
+        if kind == "mask":
+            _check_mask(found, shape, items, position)
+        parts = np.nonzero(found) if kind == "mask" else (found,)
+        basic.extend([None] if kind == "bool" else [slice(None)] * len(parts))
+        pattern.extend(["array"] * len(parts))
+        arrays.extend(parts)
+    if not arrays:
+        return tuple(basic), None, ()
+    does_nothing = all(item is Ellipsis or item == slice(None) for item in basic)
+    return None if does_nothing else tuple(basic), tuple(pattern), tuple(arrays)
 
 
 def _plain(item: Any) -> Any:
     """Slices with Python ints in them, also where tensors were written."""
-    if isinstance(item, slice):
-        return slice(*(None if v is None else int(v) for v in (item.start, item.stop, item.step)))
-    return int(item) if isinstance(item, np.integer) else item
+    if not isinstance(item, slice):
+        return item
+    _check_slice(item)
+    return slice(*(None if v is None else int(v) for v in (item.start, item.stop, item.step)))
 
 
 def _check_slice(item: Any) -> None:
@@ -152,13 +170,43 @@ def _check_slice(item: Any) -> None:
         raise ShapeError(f"index: slice steps must be positive, got {item.step}; use flip() to reverse an axis")
 
 
-def _index_arrays(item: Any) -> list[Any]:
-    """The integer arrays that one index item stands for; a mask gives one for each of its axes."""
-    array = item._value if isinstance(item, Tensor) else np.asarray(item)
-    if array.dtype.kind == "f" and array.size == 0:
-        array = array.astype(np.int64)
-    if array.dtype.kind == "b":
-        return list(np.nonzero(array)) if array.ndim else [np.flatnonzero(array)]
-    if array.dtype.kind not in "iu":
-        raise IndexError(f"index: tensors used as indices must be integer or bool, not {array.dtype}")
-    return [array]
+def _index_arrays(item: Any) -> tuple[str, Any]:
+    """What an index item is: an "int", a "bool" (as the positions it keeps), a "mask", or an "array" of positions."""
+    value = item._value if isinstance(item, Tensor) else np.asarray(item)
+    kind = value.dtype.kind
+    if kind == "f" and not isinstance(item, Tensor) and value.size == 0:  # an empty list
+        return "array", value.astype(np.int64)
+    if kind == "b":
+        return ("mask", value) if value.ndim else ("bool", np.flatnonzero(value))
+    if kind not in "iu":
+        raise IndexError(f"index: tensors used as indices must be integer or bool, not {value.dtype}")
+    if isinstance(item, Tensor) and value.dtype == np.uint8:
+        raise IndexError("index: a uint8 tensor may mean a mask or positions; convert it with .bool() or .long()")
+    if not value.ndim and isinstance(value, np.ndarray):
+        return "int", value
+    return "array", item if isinstance(item, Tensor) else value  # a Tensor: changes of it are noticed
+
+
+def _check_mask(mask: Any, shape: tuple[int, ...], items: tuple[Any, ...], position: int) -> None:
+    """A mask has the sizes of the axes that it stands for."""
+    before, after = items[:position], items[position + 1 :]
+    if any(item is Ellipsis for item in before):
+        start = len(shape) - mask.ndim - sum(map(_axes, after))
+    else:
+        start = sum(map(_axes, before))
+    covered = shape[max(start, 0) : max(start, 0) + mask.ndim]
+    if covered != mask.shape:
+        raise IndexError(
+            f"index: the mask of shape {mask.shape} stands for axes of sizes {covered} of a tensor of shape {shape}; "
+            "they must be equal"
+        )
+
+
+def _axes(item: Any) -> int:
+    """How many axes of the tensor an index item stands for."""
+    if item is None or item is Ellipsis or isinstance(item, (bool, np.bool_)):
+        return 0
+    if isinstance(item, (int, slice, np.integer)):
+        return 1
+    value = item._value if isinstance(item, Tensor) else np.asarray(item)
+    return int(value.ndim) if value.dtype.kind == "b" else 1

@@ -89,7 +89,7 @@ def grad(
     >>> x = tw.tensor(2.0, requires_grad=True)
     >>> (dy,) = tw.autograd.grad(x**3, x, create_graph=True)
     >>> dy, tw.autograd.grad(dy, x)[0]
-    (tensor(12., grad_fn=<MulBackward>), tensor(12.))
+    (tensor(12., grad_fn=<SafeMulBackward>), tensor(12.))
     """
     if not only_inputs:
         raise AutogradError("grad: only_inputs=False is not supported; call backward() to accumulate into the leaves")

@@ -21,7 +21,6 @@ __all__ = [
     "NLLLoss",
     "PoissonNLLLoss",
     "SmoothL1Loss",
-    "SoftMarginLoss",
 ]
 
 Flag = bool | None
@@ -269,21 +268,6 @@ class KLDivLoss(Loss):
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss."""
         return losses.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
-
-
-class SoftMarginLoss(Loss):
-    """log(1 + exp(-t x)) for targets of 1 or -1; see ``functional.soft_margin_loss``.
-
-    input, target : (...)  ->  () or, with reduction "none", (...)
-
-    >>> import thalweg as tw
-    >>> tw.nn.SoftMarginLoss()(tw.tensor([0.0, -1000.0]), tw.tensor([1.0, 1.0]))
-    tensor(500.3466)
-    """
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """The loss."""
-        return losses.soft_margin_loss(input, target, reduction=self.reduction)
 
 
 # -- likelihoods ------------------------------------------------------------------------------------------

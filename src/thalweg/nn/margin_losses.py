@@ -14,10 +14,29 @@ __all__ = [
     "MultiLabelMarginLoss",
     "MultiLabelSoftMarginLoss",
     "MultiMarginLoss",
+    "SoftMarginLoss",
     "TripletMarginLoss",
 ]
 
 Flag = bool | None
+
+
+# -- two classes ------------------------------------------------------------------------------------------
+
+
+class SoftMarginLoss(Loss):
+    """log(1 + exp(-t x)) for targets of 1 or -1; see ``functional.soft_margin_loss``.
+
+    input, target : (...)  ->  () or, with reduction "none", (...)
+
+    >>> import thalweg as tw
+    >>> tw.nn.SoftMarginLoss()(tw.tensor([0.0, -1000.0]), tw.tensor([1.0, 1.0]))
+    tensor(500.3466)
+    """
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """The loss."""
+        return margin_losses.soft_margin_loss(input, target, reduction=self.reduction)
 
 
 # -- pairs and triplets -----------------------------------------------------------------------------------
@@ -122,7 +141,7 @@ class TripletMarginLoss(MarginLoss):
         )
 
 
-# -- classes ----------------------------------------------------------------------------------------------
+# -- many classes ----------------------------------------------------------------------------------------------
 
 
 class MultiMarginLoss(WeightedLoss):

@@ -12,11 +12,11 @@ from ...errors import ArgumentError, DtypeError, ShapeError, TargetError
 from ...ops import elementwise as e
 from ...ops import functions as f
 from ...ops import rows
-from ...ops.base import convert, safe_mul, where
+from ...ops.base import convert, where
 from ...ops.broadcast import reshape
 from ...ops.index import gather
 from ...ops.shape import permute
-from .reduction import reduce_loss, settle
+from .reduction import expected, reduce_loss, settle
 
 __all__ = ["cross_entropy", "nll_loss"]
 
@@ -134,7 +134,7 @@ def _cross_entropy_soft(
     classes = input._value.shape[dim]
     if smoothing > 0.0:
         target = target * (1 - smoothing) + smoothing / classes
-    loss = safe_mul(target, f.log_softmax(input, dim=dim))  # 0 log(0) costs nothing
+    loss = expected(target, f.log_softmax(input, dim=dim))  # 0 log(0) costs nothing
     if weight is not None:
         class_weights("cross_entropy", weight, classes)
         loss = loss * reshape(weight, shape=(classes,) + (1,) * (loss._value.ndim - 1 - dim))
@@ -177,18 +177,18 @@ class _Rows(NamedTuple):
     @classmethod
     def of(cls, name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int) -> _Rows:
         """The rows, checked, of scores with the class axis first of one or second of several."""
-        shape, expected, given = input._value.shape, _target_shape(name, input), target._value.shape
+        shape, wanted, given = input._value.shape, _target_shape(name, input), target._value.shape
         if given == (1,) and len(shape) == 1:
             target, given = reshape(target, shape=()), ()
-        if given != expected:
+        if given != wanted:
             raise ShapeError(
-                f"{name}: for an input of shape {shape} the target must hold class indices of shape {expected}"
+                f"{name}: for an input of shape {shape} the target must hold class indices of shape {wanted}"
                 f"{f' or probabilities of shape {shape}' if name == 'cross_entropy' else ''}, got shape {given}"
             )
         classes = shape[min(len(shape) - 1, 1)]
         if weight is not None:
             class_weights(name, weight, classes)
-        count = int(np.prod(expected))
+        count = int(np.prod(wanted))
         flat = reshape(class_indices(name, target), shape=(count,))
         ignored = _ignored(flat, ignore_index)
         check_classes(name, flat, classes, ignored)
@@ -196,7 +196,7 @@ class _Rows(NamedTuple):
             flat = where(ignored, 0, flat)
         if len(shape) > 2:
             input = permute(input, dims=(0, *range(2, len(shape)), 1))
-        return cls(reshape(input, shape=(count, classes)), flat, ignored, weight, expected)
+        return cls(reshape(input, shape=(count, classes)), flat, ignored, weight, wanted)
 
     def reduce(self, loss: Tensor, reduction: str) -> Tensor:
         """The losses of the rows, reduced: ignored rows cost nothing and are not counted."""

@@ -12,10 +12,19 @@ from ...errors import ArgumentError, ShapeError
 from ...ops import costs
 from ...ops import elementwise as e
 from ...ops import functions as f
-from ...ops.base import safe_mul, where
+from ...ops.base import where
 from ...ops.broadcast import reshape
 from ...ops.creation import as_tensor
-from .reduction import REDUCTIONS, check_same_shape, reduce_loss, reduce_weighted, settle, warn_if_broadcast, weighted
+from .reduction import (
+    REDUCTIONS,
+    check_same_shape,
+    expected,
+    reduce_loss,
+    reduce_weighted,
+    settle,
+    warn_if_broadcast,
+    weighted,
+)
 
 __all__ = [
     "binary_cross_entropy",
@@ -27,7 +36,6 @@ __all__ = [
     "mse_loss",
     "poisson_nll_loss",
     "smooth_l1_loss",
-    "soft_margin_loss",
 ]
 
 Flag = bool | None
@@ -249,8 +257,12 @@ def binary_cross_entropy_with_logits(
     reduction = settle(name, reduction, size_average, reduce, input=input, target=target)
     check_same_shape(name, input=input, target=target)
     positive = _times(name, target, "pos_weight", pos_weight)
-    loss = safe_mul(positive, e.softplus(-input)) + safe_mul(1 - target, e.softplus(input))
-    return reduce_loss(_times(name, loss, "weight", weight), reduction)
+    return reduce_loss(_times(name, logistic_cost(input, target, positive), "weight", weight), reduction)
+
+
+def logistic_cost(input: Tensor, target: Tensor, positive: Tensor) -> Tensor:
+    """-(positive log(p) + (1 - target) log(1 - p)) with p = sigmoid(input), without overflow."""
+    return expected(positive, e.softplus(-input)) + expected(1 - target, e.softplus(input))
 
 
 def kl_div(
@@ -283,26 +295,13 @@ def kl_div(
     allowed = (*REDUCTIONS, "batchmean")
     reduction = settle("kl_div", reduction, size_average, reduce, allowed, input=input, target=target)
     if log_target:
-        loss = safe_mul(e.exp(target), target - input)
+        loss = expected(e.exp(target), target - input)
     else:
-        loss = safe_mul(target, e.log(where(target == 0, 1.0, target)) - input)
+        loss = expected(target, e.log(where(target == 0, 1.0, target)) - input)
     if reduction != "batchmean":
         return reduce_loss(loss, reduction)
     total = f.sum(loss)
     return total / input._value.shape[0] if input._value.ndim else total
-
-
-def soft_margin_loss(
-    input: Tensor, target: Tensor, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean"
-) -> Tensor:
-    """log(1 + exp(-t x)) for targets t of 1 or -1, without overflow.
-
-    >>> import thalweg as tw
-    >>> tw.nn.functional.soft_margin_loss(tw.tensor([0.0, -1000.0]), tw.tensor([1.0, 1.0]), reduction="none")
-    tensor([6.9315e-01, 1.0000e+03])
-    """
-    reduction = settle("soft_margin_loss", reduction, size_average, reduce, input=input, target=target)
-    return reduce_loss(e.softplus(-target * input), reduction)
 
 
 # -- likelihoods ------------------------------------------------------------------------------------------

@@ -9,11 +9,12 @@ from ...core.tensor import Tensor
 from ...errors import ArgumentError, ShapeError
 from ...ops import elementwise as e
 from ...ops import functions as f
-from ...ops.base import convert, safe_mul, where
+from ...ops.base import convert, where
 from ...ops.broadcast import reshape
 from ...ops.creation import arange, zeros
 from ...ops.index import gather, scatter_add
 from .class_losses import check_classes, class_indices, class_weights
+from .losses import logistic_cost
 from .reduction import reduce_loss, settle
 
 __all__ = [
@@ -23,11 +24,28 @@ __all__ = [
     "multi_margin_loss",
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
+    "soft_margin_loss",
     "triplet_margin_loss",
 ]
 
 Flag = bool | None
 SMALLEST_SQUARE = 1e-12  # PyTorch's, added to each squared length of cosine_embedding_loss
+
+
+# -- two classes ------------------------------------------------------------------------------------------
+
+
+def soft_margin_loss(
+    input: Tensor, target: Tensor, size_average: Flag = None, reduce: Flag = None, reduction: str = "mean"
+) -> Tensor:
+    """log(1 + exp(-t x)) for targets t of 1 or -1, without overflow.
+
+    >>> import thalweg as tw
+    >>> tw.nn.functional.soft_margin_loss(tw.tensor([0.0, -1000.0]), tw.tensor([1.0, 1.0]), reduction="none")
+    tensor([6.9315e-01, 1.0000e+03])
+    """
+    reduction = settle("soft_margin_loss", reduction, size_average, reduce, input=input, target=target)
+    return reduce_loss(e.softplus(-target * input), reduction)
 
 
 # -- pairs and triplets -----------------------------------------------------------------------------------
@@ -168,7 +186,7 @@ def triplet_margin_loss(
     return reduce_loss(f.clamp(near - far + margin, min=0.0), reduction)
 
 
-# -- classes ----------------------------------------------------------------------------------------------
+# -- many classes ----------------------------------------------------------------------------------------------
 
 
 def multi_margin_loss(
@@ -301,5 +319,5 @@ def multilabel_soft_margin_loss(
     reduction = settle(name, reduction, size_average, reduce, input=input, target=target)
     if not input._value.ndim:
         raise ShapeError(f"{name}: the input needs a class axis, got a 0-d tensor")
-    loss = safe_mul(target, e.softplus(-input)) + safe_mul(1 - target, e.softplus(input))
+    loss = logistic_cost(input, target, target)
     return reduce_loss(f.mean(loss if weight is None else loss * weight, -1), reduction)

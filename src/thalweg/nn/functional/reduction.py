@@ -1,4 +1,4 @@
-"""What all losses share: the check of their arguments, and the reduction of their elements."""
+"""What losses share: the check of their arguments, the weights and the reduction of their elements."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import numpy as np
 from ...core.tensor import Tensor
 from ...errors import ArgumentError, ShapeError
 from ...ops import functions as f
+from ...ops.base import quiet, safe_mul
 
 __all__ = [
     "check_same_shape",
+    "expected",
     "legacy_reduction",
     "reduce_loss",
     "reduce_weighted",
@@ -71,6 +73,13 @@ def reduce_weighted(name: str, loss: Tensor, weight: Tensor | None, reduction: s
     if weight is None or reduction != "mean":
         return reduce_loss(total, reduction)
     return f.sum(total) / f.sum(weight)
+
+
+@quiet
+def expected(probability: Tensor, cost: Tensor) -> Tensor:
+    """The cost times its probability; where that is 0 it is 0, even if the cost is infinite."""
+    product: Tensor = safe_mul(probability, cost)
+    return product
 
 
 def weighted(name: str, loss: Tensor, weight: Tensor | None) -> Tensor:

@@ -99,19 +99,19 @@ def test_sequential_refusals() -> None:
     with pytest.raises(IndexError, match="index 5"):
         net.insert(5, Add(1))
     with pytest.raises(TypeError, match="int"):
-        net.insert(0, 3)  # type: ignore[arg-type]
+        net.insert(0, 3)
     with pytest.raises(TypeError, match="'0' must be an nn.Module or None, not int"):
-        nn.Sequential(3)  # type: ignore[arg-type]
+        nn.Sequential(3)
     with pytest.raises(TypeError, match="iterable of modules, not int"):
-        net.extend(3)  # type: ignore[arg-type]
+        net.extend(3)
     with pytest.raises(ValueError, match="joined with a Sequential, not list"):
-        net + [Add(1)]  # type: ignore[operator]  # noqa: RUF005
+        net + [Add(1)]  # noqa: RUF005
     with pytest.raises(ValueError, match="not list"):
-        net += [Add(1)]  # type: ignore[arg-type]
+        net += [Add(1)]
     with pytest.raises(ValueError, match="positive int, not 0"):
         net * 0
     with pytest.raises(TypeError, match="not float"):
-        net * 1.5  # type: ignore[operator]
+        net * 1.5
     assert numbers(net) == [1]
 
 
@@ -175,13 +175,13 @@ def test_module_dict_refusals() -> None:
     with pytest.raises(KeyError, match="nothing"):
         modules.pop("nothing")
     with pytest.raises(TypeError, match="not int"):
-        modules["x"] = 3  # type: ignore[assignment]
+        modules["x"] = 3
     with pytest.raises(KeyError, match="'keys'"):
         modules["keys"] = Add(1)
     with pytest.raises(TypeError, match="not int"):
-        modules.update(3)  # type: ignore[arg-type]
+        modules.update(3)
     with pytest.raises(ValueError, match="element 0 is not a"):
-        modules.update([("a", Add(1), 3)])  # type: ignore[list-item]
+        modules.update([("a", Add(1), 3)])
     assert len(modules) == 0
 
 
@@ -208,7 +208,7 @@ def test_parameter_list() -> None:
     with pytest.raises(TypeError, match="not Tensor"):
         ws.extend(tw.ones(2))
     with pytest.raises(TypeError, match="not int"):
-        ws.extend(3)  # type: ignore[arg-type]
+        ws.extend(3)
     with pytest.raises(IndexError, match="index 3"):
         ws[3]
     with pytest.raises(RuntimeError, match="computes nothing"):
@@ -264,7 +264,7 @@ def test_parameter_dict_refusals_and_repr() -> None:
     with pytest.raises(KeyError, match="'forward'"):
         ws["forward"] = tw.ones(1)
     with pytest.raises(TypeError, match="must be str, not int"):
-        ws[1] = tw.ones(1)  # type: ignore[index]
+        ws[1] = tw.ones(1)
     with pytest.raises(TypeError, match="not int"):
         ws.update(3)
     with pytest.raises(RuntimeError, match="computes nothing"):

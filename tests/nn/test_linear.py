@@ -32,7 +32,7 @@ def test_linear_is_the_weighted_sum(lead: tuple[int, ...], bias: bool) -> None:
     w = layer.weight.detach().numpy()
     expected = np.einsum("...j,ij->...i", x.numpy(), w)
     if bias:
-        expected = expected + layer.bias.detach().numpy()  # type: ignore[union-attr]
+        expected = expected + layer.bias.detach().numpy()
     y = layer(x)
     assert y.shape == (*lead, 2)
     np.testing.assert_allclose(y.detach().numpy(), expected, rtol=1e-13)
@@ -42,12 +42,12 @@ def test_linear_gradients_by_hand() -> None:
     layer = nn.Linear(2, 1)
     with tw.no_grad():
         layer.weight.copy_(tw.tensor([[3.0, 4.0]]))
-        layer.bias.fill_(0.5)  # type: ignore[union-attr]
+        layer.bias.fill_(0.5)
     x = tw.tensor([[1.0, 2.0], [10.0, 20.0]], requires_grad=True)
     y = layer(x)
     assert y.tolist() == [[11.5], [110.5]]
     (y * tw.tensor([[1.0], [2.0]])).sum().backward()
-    assert layer.weight.grad.tolist() == [[21.0, 42.0]] and layer.bias.grad.tolist() == [3.0]  # type: ignore[union-attr]
+    assert layer.weight.grad.tolist() == [[21.0, 42.0]] and layer.bias.grad.tolist() == [3.0]
     assert x.grad.tolist() == [[3.0, 4.0], [6.0, 8.0]]
 
 
@@ -122,7 +122,7 @@ MASK = np.array([[1, 0, 1], [0, 0, 0]], bool)
 def test_masked_linear_sums_over_the_mask_only() -> None:
     layer = nn.MaskedLinear(3, 2, tw.tensor(MASK), dtype=F64)
     x = rand(4, 3)
-    w, b = layer.weight.detach().numpy(), layer.bias.detach().numpy()  # type: ignore[union-attr]
+    w, b = layer.weight.detach().numpy(), layer.bias.detach().numpy()
     y = layer(x)
     np.testing.assert_allclose(y.detach().numpy(), x.detach().numpy() @ np.where(MASK, w, 0).T + b, rtol=1e-13)
     dy = tw.randn(4, 2, dtype=F64)
@@ -183,7 +183,7 @@ def test_bilinear_is_a_form_for_each_output(lead: tuple[int, ...], bias: bool) -
     a, b = tw.randn(*lead, 2, dtype=F64), tw.randn(*lead, 3, dtype=F64)
     expected = np.einsum("...i,kij,...j->...k", a.numpy(), layer.weight.detach().numpy(), b.numpy())
     if bias:
-        expected = expected + layer.bias.detach().numpy()  # type: ignore[union-attr]
+        expected = expected + layer.bias.detach().numpy()
     y = layer(a, b)
     assert y.shape == (*lead, 4)
     np.testing.assert_allclose(y.detach().numpy(), expected, rtol=1e-12, atol=1e-14)
@@ -234,6 +234,6 @@ def test_unflatten() -> None:
     with pytest.raises(ShapeError, match="unflatten"):
         nn.Unflatten(1, (4, 2))(x)
     with pytest.raises(TypeError, match="dim must be an int, not str"):
-        nn.Unflatten("features", (2, 3))  # type: ignore[arg-type]
+        nn.Unflatten("features", (2, 3))
     with pytest.raises(TypeError, match="tuple of ints, not 3"):
         nn.Unflatten(1, 3)

@@ -174,7 +174,7 @@ def test_buffer_objects_register_themselves() -> None:
     assert names(m.named_buffers()) == ["a", "b"]
     assert list(m.state_dict()) == ["a"]
     with pytest.raises(TypeError, match="Buffer.*list"):
-        nn.Buffer([1.0])  # type: ignore[arg-type]
+        nn.Buffer([1.0])
 
 
 @pytest.mark.parametrize(
@@ -250,9 +250,9 @@ def test_a_name_in_use_is_refused() -> None:
 def test_bad_values_are_refused() -> None:
     m = nn.Module()
     with pytest.raises(TypeError, match=r"'p' must be an nn\.Parameter or None, not Tensor"):
-        m.register_parameter("p", tw.ones(1))  # type: ignore[arg-type]
+        m.register_parameter("p", tw.ones(1))
     with pytest.raises(TypeError, match="'b' must be a Tensor or None, not list"):
-        m.register_buffer("b", [1.0])  # type: ignore[arg-type]
+        m.register_buffer("b", [1.0])
     with pytest.raises(TypeError, match=r"'c' must be an nn\.Module or None, not type"):
         m.register_module("c", nn.Tanh)
     p = nn.Parameter(tw.ones(1))
@@ -283,7 +283,7 @@ def test_parameter_shares_memory_and_forgets_history() -> None:
 
 def test_parameter_refuses_what_is_no_tensor_or_no_float() -> None:
     with pytest.raises(TypeError, match="Parameter: needs a tensor, not list"):
-        nn.Parameter([1.0])  # type: ignore[arg-type]
+        nn.Parameter([1.0])
     with pytest.raises(DtypeError, match="int64"):
         nn.Parameter(tw.tensor([1]))
     assert nn.Parameter(tw.tensor([1]), requires_grad=False).dtype is tw.int64
@@ -291,7 +291,7 @@ def test_parameter_refuses_what_is_no_tensor_or_no_float() -> None:
 
 def test_parameter_takes_attributes_and_copies() -> None:
     p = nn.Parameter(tw.ones(2))
-    p.note = "mine"  # type: ignore[attr-defined]
+    p.note = "mine"
     p.grad = tw.ones(2)
     q = copy.deepcopy(p)
     assert type(q) is nn.Parameter and q.note == "mine" and q.requires_grad
@@ -368,7 +368,7 @@ def test_train_and_eval_reach_all_modules() -> None:
     assert net.train() is net
     assert all(m.training for m in net.modules())
     with pytest.raises(ValueError, match="'yes'"):
-        net.train("yes")  # type: ignore[arg-type]
+        net.train("yes")
 
 
 def test_requires_grad_and_zero_grad() -> None:

@@ -116,7 +116,7 @@ def test_not_strict_returns_the_differences_but_still_minds_sizes() -> None:
 
 def test_loading_needs_a_dictionary() -> None:
     with pytest.raises(TypeError, match="dictionary, got list"):
-        nn.Tanh().load_state_dict([])  # type: ignore[arg-type]
+        nn.Tanh().load_state_dict([])
 
 
 def test_read_only_memory_is_found_before_anything_is_written() -> None:

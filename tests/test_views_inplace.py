@@ -623,3 +623,8 @@ def test_a_view_made_without_recording_is_not_changed_with_it():
         v.add_(1)  # fine: nothing is recorded
     with pytest.raises(AutogradError, match="no_grad"):
         v.mul_(x[1])
+
+
+@pytest.mark.parametrize("change", [lambda x: x.fill_(0.3), lambda x: x.copy_(0.3), lambda x: x.copy_([0.3, 0.3])])
+def test_python_numbers_keep_their_digits_in_float64(change):
+    assert change(tw.ones(2, dtype=tw.float64)).tolist() == [0.3, 0.3]

@@ -486,7 +486,8 @@ class TensorMethods:
     def copy_(self: Any, src: Any) -> Tensor:
         """Take over the values of ``src``, converted and broadcast."""
         check_writable(self, "copy_")
-        source = creation.as_tensor(src)
+        dtype = self.dtype if self._value.dtype.kind == "f" else None  # a Python number keeps all its digits
+        source = src if isinstance(src, Tensor) else creation.as_tensor(src, dtype)
         stored = convert(source, dtype=self._value.dtype) if source._value.dtype != self._value.dtype else source
         if stored._value.shape != self._value.shape:
             stored = expand_to(stored, shape=self._value.shape)

@@ -49,7 +49,7 @@ def cross_entropy(
 
     Raises:
         ShapeError: the shapes of input, target and weight don't fit.
-        DtypeError: class indices of another dtype.
+        DtypeError: class indices of another dtype, or an input that is not floating-point.
         TargetError: a target (not ignored) is none of the classes. It is an IndexError.
 
     >>> import thalweg as tw
@@ -178,6 +178,8 @@ class _Rows(NamedTuple):
     def of(cls, name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int) -> _Rows:
         """The rows, checked, of scores with the class axis first of one or second of several."""
         shape, wanted, given = input._value.shape, _target_shape(name, input), target._value.shape
+        if input._value.dtype.kind != "f":
+            raise DtypeError(f"{name}: the input must be floating-point, this one is {input.dtype}; use .float() first")
         if given == (1,) and len(shape) == 1:
             target, given = reshape(target, shape=()), ()
         if given != wanted:

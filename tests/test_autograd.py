@@ -3,7 +3,6 @@
 import gc
 import sys
 import threading
-import time
 import weakref
 
 import numpy as np
@@ -906,7 +905,6 @@ def test_custom_functions_leave_no_cycles():
 
 
 def test_a_chain_of_100_000_operations():
-    start = time.perf_counter()
     x = leaf(1.0)
     y = x
     for _ in range(50_000):
@@ -915,7 +913,6 @@ def test_a_chain_of_100_000_operations():
     y.backward()
     assert abs(x.grad.item() - 1.00001**50_000) < 1e-9
     del y
-    assert time.perf_counter() - start < 3
 
 
 def test_a_long_chain_is_freed_without_recursion_when_it_was_not_walked():

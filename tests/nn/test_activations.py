@@ -52,7 +52,7 @@ ACTS = [
     ),
     Act(nn.PReLU(init=0.375), lambda x: np.where(x > 0, x, 0.375 * x), ((0, 0, 0.375), (-2, -0.75, 0.375)), (0,)),
     Act(nn.RReLU(0.1, 0.3).eval(), lambda x: np.where(x > 0, x, 0.2 * x), ((0, 0, 0.2), (-5, -1, 0.2)), (0,)),
-    Act(nn.Threshold(0.5, 7.0), lambda x: np.where(x > 0.5, x, 7), ((0.5, 7, 0), (0.75, 0.75, 1), (-inf, 7, 0)), (0.5,)),
+    Act(nn.Threshold(0.5, 7.0), lambda x: np.where(x > 0.5, x, 7), ((0.5, 7, 0), (0.75, 0.75, 1)), (0.5,)),
     Act(
         nn.Hardtanh(-2.0, 1.0),
         lambda x: np.clip(x, -2, 1),
@@ -111,7 +111,7 @@ ACTS = [
     Act(
         nn.Softplus(),
         lambda x: np.log1p(np.exp(x)),
-        ((0, math.log(2), 0.5), (1000, 1000, 1), (-1000, 0, 0), (20, 20.000000002061153, 1 - 2.0611536e-9), (inf, inf, 1)),
+        ((0, math.log(2), 0.5), (1000, 1000, 1), (-1000, 0, 0), (20, 20.000000002061153, 1), (inf, inf, 1)),
     ),
     Act(
         nn.Softplus(2.0, 10.0),

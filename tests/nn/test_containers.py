@@ -100,7 +100,7 @@ def test_sequential_refusals() -> None:
         net.insert(5, Add(1))
     with pytest.raises(TypeError, match="int"):
         net.insert(0, 3)
-    with pytest.raises(TypeError, match="'0' must be an nn.Module or None, not int"):
+    with pytest.raises(TypeError, match=r"'0' must be an nn\.Module or None, not int"):
         nn.Sequential(3)
     with pytest.raises(TypeError, match="iterable of modules, not int"):
         net.extend(3)

@@ -38,7 +38,7 @@ def test_embedding_refusals() -> None:
         F.embedding(tw.tensor([-1]), w)
     with pytest.raises(IndexError, match="padding_idx 5"):
         F.embedding(tw.tensor([0]), w, padding_idx=5)
-    with pytest.raises(DtypeError, match="integers, not thalweg.float32"):
+    with pytest.raises(DtypeError, match=r"integers, not thalweg\.float32"):
         F.embedding(tw.ones(1), w)
 
 

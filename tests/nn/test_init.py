@@ -69,7 +69,7 @@ def test_gains(name: str, param: float | None, gain: float) -> None:
 
 
 def test_unknown_gains_are_refused() -> None:
-    with pytest.raises(ValueError, match="'softmax'; known are .*leaky_relu.*tanh"):
+    with pytest.raises(ValueError, match=r"'softmax'; known are .*leaky_relu.*tanh"):
         init.calculate_gain("softmax")
     for slope in (True, "0.1"):
         with pytest.raises(ValueError, match="slope of leaky_relu must be a number"):

@@ -167,7 +167,7 @@ def test_the_mask_is_a_buffer_of_its_own() -> None:
 def test_masks_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ShapeError, match=r"mask has shape \(3, 2\) .* \(2, 3\)"):
         nn.MaskedLinear(3, 2, tw.tensor(MASK.T))
-    with pytest.raises(DtypeError, match="boolean, not thalweg.float32"):
+    with pytest.raises(DtypeError, match=r"boolean, not thalweg\.float32"):
         nn.MaskedLinear(3, 2, tw.ones(2, 3))
     with pytest.raises(ShapeError, match="does not fit"):
         nn.MaskedLinear(3, 2, tw.tensor(MASK))(tw.ones(1, 2))

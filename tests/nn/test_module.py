@@ -50,7 +50,7 @@ def test_members_are_found_by_dotted_names_own_ones_first() -> None:
     assert [type(m).__name__ for m in net.modules()] == ["Net", "Linear", "Sequential", "Tanh", "Linear"]
     assert list(net.children()) == [net.first, net.second]
     assert [p is q for p, q in zip(net.parameters(), (net.scale, net.first.weight), strict=False)] == [True, True]
-    assert list(net.buffers())[0] is net.steps
+    assert next(iter(net.buffers())) is net.steps
 
 
 def test_shared_members_come_once_unless_all_are_asked_for() -> None:
@@ -173,7 +173,7 @@ def test_buffer_objects_register_themselves() -> None:
     m.b = nn.Buffer(tw.ones(1), persistent=False)
     assert names(m.named_buffers()) == ["a", "b"]
     assert list(m.state_dict()) == ["a"]
-    with pytest.raises(TypeError, match="Buffer.*list"):
+    with pytest.raises(TypeError, match=r"Buffer.*list"):
         nn.Buffer([1.0])
 
 
@@ -211,7 +211,7 @@ def test_members_before_init_are_refused(value: Any) -> None:
 def test_registering_before_init_is_refused() -> None:
     m = nn.Module.__new__(nn.Module)
     for register in (m.register_parameter, m.register_buffer, m.register_module):
-        with pytest.raises(AttributeError, match="before Module.__init__"):
+        with pytest.raises(AttributeError, match=r"before Module\.__init__"):
             register("x", None)
 
 

@@ -11,6 +11,7 @@ from ...core.dtypes import default_float
 from ...core.modes import no_grad
 from ...core.tensor import Tensor, wrap
 from ...errors import AutogradError
+from ...ops.base import quiet
 from ...ops.functions import norm
 from ...ops.shaping import stack
 
@@ -53,6 +54,7 @@ def get_total_norm(
 
 
 @no_grad
+@quiet
 def clip_grads_with_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:

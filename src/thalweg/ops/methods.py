@@ -495,7 +495,7 @@ class TensorMethods:
 
     def fill_(self: Any, value: Any) -> Tensor:
         """All elements become ``value``."""
-        return self.copy_(creation.as_tensor(value))
+        return self.copy_(value)
 
     def zero_(self: Any) -> Tensor:
         """All elements become 0."""

@@ -175,18 +175,20 @@ class Part:
         arrays = (value, *self.buffers.values())
         return self.layout.elementwise and all(array.flags.c_contiguous for array in arrays)
 
-    def _update_blocks(self, rule: Rule, hyper: Hyper, value: Any, gradient: Any) -> None:
+    def _update_blocks(self, rule: Rule, hyper: Hyper, parameter: Any, gradient: Any) -> None:
         numbers = {name: entry.item(0) for name, entry in self.numbers.items()}
         old = flat = {name: buffer.reshape(-1) for name, buffer in self.buffers.items()}
         new: State = {}
-        for block in blocks(value.size):
-            piece = value[block]
+        for block in blocks(parameter.size):
+            piece = parameter[block]
             state = {**numbers, **{name: buffer[block] for name, buffer in old.items()}}
             change, new = rule(gradient[block], piece, state, hyper)
-            for name in new.keys() - numbers.keys():
+            for name, value in new.items():
+                if name in numbers:
+                    continue
                 if name not in flat:
                     flat = {**flat, name: self._adopt_empty(name)}  # the other blocks have no old value either
-                copyto(flat[name][block], new[name])
+                copyto(flat[name][block], value)
             subtract(piece, change, piece)
         self._write({name: new[name] for name in numbers})
 

@@ -33,6 +33,13 @@ class _Composed(LRScheduler):
             if part.optimizer is not (optimizer or schedulers[0].optimizer):
                 raise OptimizerError(f"{name}: entry {i} ({type(part).__name__}) belongs to another optimizer")
 
+    def _update_lr(self, epoch: int | None = None) -> None:
+        """Begin anew, when the turn in a SequentialLR comes: all parts from epoch 0."""
+        for group in self.optimizer.param_groups:
+            assign(group, "lr", group["initial_lr"])
+        start_over(self)
+        self._initial_step()
+
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimiser, with the state of each part."""
         state = super().state_dict()
@@ -150,3 +157,11 @@ def take_back(scheduler: LRScheduler) -> None:
         scheduler.last_epoch -= 1
     for part in getattr(scheduler, "_schedulers", ()):
         take_back(part)
+
+
+def start_over(scheduler: LRScheduler) -> None:
+    """Put a scheduler, and all its parts, before their first step."""
+    if "last_epoch" in scheduler.__dict__:
+        scheduler.last_epoch = -1
+    for part in getattr(scheduler, "_schedulers", ()):
+        start_over(part)

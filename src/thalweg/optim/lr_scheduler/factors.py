@@ -10,7 +10,7 @@ from typing import Any
 
 from ...errors import OptimizerError
 from ..optimizer import Optimizer
-from .base import LRScheduler, Rates, current, per_group
+from .base import LRScheduler, Rates, checked_optimizer, current, per_group
 
 __all__ = [
     "ConstantLR",
@@ -265,7 +265,7 @@ class _FunctionLR(LRScheduler):
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Schedule | list[Schedule], last_epoch: int = -1) -> None:
         name = type(self).__name__
-        self.lr_lambdas: list[Schedule] = per_group(f"{name}: lr_lambda", optimizer, lr_lambda)
+        self.lr_lambdas: list[Schedule] = per_group(f"{name}: lr_lambda", checked_optimizer(self, optimizer), lr_lambda)
         for function in self.lr_lambdas:
             if not callable(function):
                 raise TypeError(f"{name}: lr_lambda must be a function of the epoch, not {type(function).__name__}")

@@ -18,7 +18,7 @@ __all__ = ["read_npz", "read_parquet"]
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     """A column for each array of one dimension, and one for each column of an array of two. Nothing is unpickled."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: _member(path, archive, name) for name in archive.files}
     except (zipfile.BadZipFile, EOFError) as error:
         raise DataError(f"{path}: this is not a whole .npz file ({error})") from None
@@ -69,7 +69,8 @@ def read_parquet(path: Path) -> dict[str, NDArray[Any]]:
     parquet = require("pyarrow.parquet", "pyarrow", "parquet", f"{path}: reading Parquet files")
     path.stat()  # the system's own error for a file that is not there
     try:
-        table = parquet.read_table(path)
+        with parquet.ParquetFile(path) as file:
+            table = file.read()
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"{path}: this is not a readable Parquet file ({error})") from None
     columns: dict[str, NDArray[Any]] = {}

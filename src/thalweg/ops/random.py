@@ -123,8 +123,11 @@ class Generator:
         return (top.astype(np.int64) + low).reshape(shape)
 
     def permutation(self, n: int) -> Any:
-        """A random order of 0 … n - 1: the order of n random words."""
-        return np.argsort(self.words(n), kind="stable")
+        """A random order of 0 … n - 1: the order of n random words, equal ones as they come."""
+        words = self.words(n)
+        order = np.argsort(words)  # many times faster than the stable kind, which differs only where words are equal
+        ranked = words[order]
+        return np.argsort(words, kind="stable") if (ranked[1:] == ranked[:-1]).any() else order
 
 
 default_generator = Generator()

@@ -23,7 +23,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     ===============================  ==============================================
     tensors, arrays of one shape     a tensor, stacked along a new first axis
     Python or NumPy numbers          a 1-d tensor: float64, int64, bool, or NumPy's dtype
-    str, bytes                       the list of them
+    str, bytes                       the list of them; the tuple, if they come out of tuples or lists
     dicts                            a dict of batches, by the first sample's keys
     named tuples                     a named tuple of batches
     tuples, lists                    a list of batches, one for each position
@@ -38,9 +38,9 @@ def default_collate(batch: Sequence[Any]) -> Any:
     >>> default_collate([{"x": 1.5, "name": "a"}, {"x": 2.5, "name": "b"}])
     {'x': tensor([1.5000, 2.5000], dtype=thalweg.float64), 'name': ['a', 'b']}
     >>> default_collate([(1, "x"), (2, "y")])
-    [tensor([1, 2]), ['x', 'y']]
+    [tensor([1, 2]), ('x', 'y')]
     """
-    if not isinstance(batch, list):
+    if not isinstance(batch, (list, tuple)):
         batch = list(batch)
     if not batch:
         raise DataError("default_collate: a batch of no samples has no structure; use batch sizes above 0")
@@ -58,7 +58,7 @@ def default_collate(batch: Sequence[Any]) -> Any:
     if isinstance(first, Mapping):
         return _rebuild(first, {key: default_collate(_values_of(batch, key)) for key in first})
     if isinstance(first, Sequence):
-        columns = [default_collate(list(column)) for column in _columns(batch)]
+        columns = [default_collate(column) for column in _columns(batch)]
         return type(first)(*columns) if _is_named(first) else columns
     raise TypeError(
         f"default_collate: samples must be tensors, NumPy arrays, numbers, strings, dicts, tuples or lists, "

@@ -231,7 +231,7 @@ def test_parameter_list_is_trained_copied_and_printed() -> None:
 
 
 def test_parameter_dict() -> None:
-    ws = nn.ParameterDict({"b": tw.ones(2), "a": nn.Parameter(tw.ones(3)), "note": "text"})
+    ws = nn.ParameterDict([("b", tw.ones(2)), ("a", nn.Parameter(tw.ones(3))), ("note", "text")])
     assert list(ws) == list(ws.keys()) == ["b", "a", "note"] and list(reversed(ws)) == ["note", "a", "b"]
     assert list(ws.state_dict()) == ["b", "a"] and ws.b is ws["b"] and type(ws["b"]) is nn.Parameter
     assert [k for k, _ in ws.items()] == ["b", "a", "note"] and list(ws.values())[2] == "text"
@@ -254,6 +254,12 @@ def test_parameter_dict() -> None:
     assert list(joined.fromkeys(["p", "q"], 0).items()) == [("p", 0), ("q", 0)]
     joined.clear()
     assert len(joined) == 0
+
+
+def test_plain_dictionaries_come_sorted_as_in_pytorch() -> None:
+    pairs = {"b": tw.ones(1), "a": tw.ones(1)}
+    assert list(nn.ParameterDict(pairs)) == ["a", "b"]
+    assert list(nn.ParameterDict(OrderedDict(pairs))) == ["b", "a"]
 
 
 def test_parameter_dict_refusals_and_repr() -> None:

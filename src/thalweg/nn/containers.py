@@ -366,7 +366,7 @@ class ParameterList(_Numbered):
 
 
 class ParameterDict(Module):
-    """Parameters in a dictionary, in the order in which they came; other values are held but not registered.
+    """Parameters in a dictionary; tensors become parameters, other values are held but not registered.
 
     >>> import thalweg as tw
     >>> ws = tw.nn.ParameterDict({"left": tw.ones(2), "right": tw.ones(3)})
@@ -463,10 +463,16 @@ class ParameterDict(Module):
         return ParameterDict((key, default) for key in keys)
 
     def update(self, parameters: Any) -> None:
-        """Add values, or replace those of the same name: from a mapping or from (name, value) pairs."""
+        """Add values, or replace those of the same name: from a mapping or from (name, value) pairs.
+
+        A plain mapping is taken in the order of its sorted keys, an OrderedDict and a ParameterDict in their own.
+        """
         if not isinstance(parameters, (Iterable, ParameterDict)) or isinstance(parameters, Tensor):
             raise TypeError(f"ParameterDict.update: needs a mapping or pairs, not {type(parameters).__name__}")
-        for key, value in _pairs(parameters, "ParameterDict"):
+        pairs = _pairs(parameters, "ParameterDict")
+        if isinstance(parameters, Mapping) and not isinstance(parameters, OrderedDict):
+            pairs.sort(key=operator.itemgetter(0))
+        for key, value in pairs:
             self[key] = value
 
     def __or__(self, other: ParameterDict) -> ParameterDict:

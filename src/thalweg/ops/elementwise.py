@@ -11,7 +11,28 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dtypes import BOOL, bool_
+from ..core.tensor import Tensor
+from ..errors import DtypeError
 from .base import Elementwise, Unary, convert, isfinite, quiet, safe_mul, where
+from .logic import (
+    bitwise_and,
+    bitwise_not,
+    bitwise_or,
+    bitwise_xor,
+    eq,
+    ge,
+    gt,
+    isinf,
+    isnan,
+    le,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    lt,
+    ne,
+)
 
 TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 
@@ -32,9 +53,21 @@ class Add(Elementwise):
 
 
 class Sub(Elementwise):
-    """a - b."""
+    """a - b; not for boolean tensors, as PyTorch."""
 
     forward = staticmethod(np.subtract)
+
+    def promote(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        if any(isinstance(x, Tensor) and x._value.dtype == BOOL for x in args):
+            raise self.misfit(*args)
+        return super().promote(args)
+
+    def misfit(self, *values: Any) -> Exception:
+        if any(getattr(v, "dtype", None) in (BOOL, bool_) for v in values):
+            return DtypeError(
+                "sub: boolean tensors can't be subtracted; invert a mask with ~, or convert it by .int()"
+            )
+        return super().misfit(*values)
 
     def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
         return dy
@@ -120,9 +153,12 @@ _sqrt = quiet(np.sqrt)
 
 
 class Neg(Unary):
-    """-x."""
+    """-x; not for boolean tensors."""
 
-    forward = staticmethod(np.negative)
+    def forward(self, x: Any) -> Any:
+        if x.dtype == BOOL:
+            raise DtypeError("neg: a boolean tensor has no negative; invert a mask with ~, or convert it by .int()")
+        return np.negative(x)
 
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
         return -dy
@@ -139,7 +175,7 @@ class Abs(Unary):
 
 
 class Sign(Unary):
-    """-1, 0 or 1 (NaN for NaN); its derivative is 0."""
+    """-1, 0 or 1; its derivative is 0. NaN stays NaN (PyTorch makes it 0, which would hide it)."""
 
     def forward(self, x: Any) -> Any:
         return np.sign(x) if x.dtype.kind != "b" else x.copy()
@@ -321,17 +357,25 @@ class Cos(Unary):
 
 
 class Atan2(Elementwise):
-    """The angle of the point (b, a), in (-pi, pi]; the derivative at the origin is NaN or ±inf."""
+    """The angle of the point (b, a), in [-pi, pi]; at the origin, where it jumps, both derivatives are 0.
+
+    da = b / r**2, db = -a / r**2 with r**2 = a**2 + b**2.
+    """
 
     saves = (0, 1)
     real = True
     forward = staticmethod(np.arctan2)
 
     def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
-        return safe_mul(dy, b / (a * a + b * b))
+        return safe_mul(dy, b / _or_infinite(a * a + b * b))
 
     def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
-        return safe_mul(dy, -a / (a * a + b * b))
+        return safe_mul(dy, -a / _or_infinite(a * a + b * b))
+
+
+def _or_infinite(x: Any) -> Any:
+    """``x``, infinite where it is 0: what is divided by it becomes 0."""
+    return where(x == 0, math.inf, x)
 
 
 # -- choices ----------------------------------------------------------------------------------------------
@@ -346,30 +390,36 @@ class Relu(Unary):
         return np.maximum(x, 0)
 
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
-        return safe_mul(y > 0, dy)  # 0 where y is 0, whatever dy is; NumPy's where would take twice as long
+        return safe_mul(y != 0, dy)  # 0 where y is 0, whatever dy is; NumPy's where would take twice as long
 
 
 class Maximum(Elementwise):
-    """The larger of a and b, NaN if one is NaN; where they are equal each gets half of the cotangent."""
+    """The larger of a and b, NaN if one is NaN.
+
+    Where they are equal each gets half of the cotangent; where one is NaN both get it all.
+    """
 
     saves = (0, 1)
     forward = staticmethod(np.maximum)
 
     def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
-        return where(a == b, dy * 0.5, where(a > b, dy, 0.0))
+        return where(a == b, dy * 0.5, where(a < b, 0.0, dy))
 
     def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
         return where(a == b, dy * 0.5, where(a > b, 0.0, dy))
 
 
 class Minimum(Elementwise):
-    """The smaller of a and b, NaN if one is NaN; where they are equal each gets half of the cotangent."""
+    """The smaller of a and b, NaN if one is NaN.
+
+    Where they are equal each gets half of the cotangent; where one is NaN both get it all.
+    """
 
     saves = (0, 1)
     forward = staticmethod(np.minimum)
 
     def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
-        return where(a == b, dy * 0.5, where(a < b, dy, 0.0))
+        return where(a == b, dy * 0.5, where(a > b, 0.0, dy))
 
     def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
         return where(a == b, dy * 0.5, where(a < b, 0.0, dy))
@@ -468,120 +518,6 @@ def _refuse_zero(a: Any, b: Any, name: str) -> None:
         raise ZeroDivisionError(f"{name}: integer division by zero; use floating-point tensors to get inf or NaN")
 
 
-# -- comparisons and logic --------------------------------------------------------------------------------
-
-
-class _Comparison(Elementwise):
-    differentiable = False
-    boolean = True
-
-
-class Eq(_Comparison):
-    """a == b."""
-
-    forward = staticmethod(np.equal)
-
-
-class Ne(_Comparison):
-    """a != b."""
-
-    forward = staticmethod(np.not_equal)
-
-
-class Lt(_Comparison):
-    """a < b."""
-
-    forward = staticmethod(np.less)
-
-
-class Le(_Comparison):
-    """a <= b."""
-
-    forward = staticmethod(np.less_equal)
-
-
-class Gt(_Comparison):
-    """a > b."""
-
-    forward = staticmethod(np.greater)
-
-
-class Ge(_Comparison):
-    """a >= b."""
-
-    forward = staticmethod(np.greater_equal)
-
-
-class LogicalAnd(_Comparison):
-    """True where both are non-zero."""
-
-    forward = staticmethod(np.logical_and)
-
-
-class LogicalOr(_Comparison):
-    """True where one is non-zero."""
-
-    forward = staticmethod(np.logical_or)
-
-
-class LogicalXor(_Comparison):
-    """True where exactly one is non-zero."""
-
-    forward = staticmethod(np.logical_xor)
-
-
-class LogicalNot(Unary):
-    """True where x is zero."""
-
-    differentiable = False
-    boolean = True
-    forward = staticmethod(np.logical_not)
-
-
-class IsNan(Unary):
-    """True where x is NaN."""
-
-    differentiable = False
-    boolean = True
-    forward = staticmethod(np.isnan)
-
-
-class IsInf(Unary):
-    """True where x is infinite."""
-
-    differentiable = False
-    boolean = True
-    forward = staticmethod(np.isinf)
-
-
-class BitwiseAnd(Elementwise):
-    """a & b for integers and booleans."""
-
-    differentiable = False
-    forward = staticmethod(np.bitwise_and)
-
-
-class BitwiseOr(Elementwise):
-    """a | b for integers and booleans."""
-
-    differentiable = False
-    forward = staticmethod(np.bitwise_or)
-
-
-class BitwiseXor(Elementwise):
-    """a ^ b for integers and booleans."""
-
-    differentiable = False
-    forward = staticmethod(np.bitwise_xor)
-
-
-class BitwiseNot(Unary):
-    """~x for integers; ``not`` for booleans."""
-
-    differentiable = False
-    forward = staticmethod(np.invert)
-
-
 add, sub, mul, div, pow_ = Add(), Sub(), Mul(), Div(), Pow()
 neg, abs_, sign, reciprocal, sqrt, rsqrt = Neg(), Abs(), Sign(), Reciprocal(), Sqrt(), Rsqrt()
 exp, expm1, log, log1p = Exp(), Expm1(), Log(), Log1p()
@@ -590,10 +526,6 @@ sin, cos, atan2 = Sin(), Cos(), Atan2()
 relu, maximum, minimum = Relu(), Maximum(), Minimum()
 floor, ceil, trunc, round_ = Floor(), Ceil(), Trunc(), Round()
 floor_divide, remainder, fmod = FloorDivide(), Remainder(), Fmod()
-eq, ne, lt, le, gt, ge = Eq(), Ne(), Lt(), Le(), Gt(), Ge()
-logical_and, logical_or, logical_xor, logical_not = LogicalAnd(), LogicalOr(), LogicalXor(), LogicalNot()
-bitwise_and, bitwise_or, bitwise_xor, bitwise_not = BitwiseAnd(), BitwiseOr(), BitwiseXor(), BitwiseNot()
-isnan, isinf = IsNan(), IsInf()
 
 __all__ = [
     "abs_", "add", "atan2", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "ceil", "convert", "cos",

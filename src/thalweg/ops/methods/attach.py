@@ -1,0 +1,31 @@
+"""All methods of Tensor together; ``install`` puts them on the class."""
+
+from __future__ import annotations
+
+from ...core.tensor import Tensor
+from .. import shaping
+from .changes import InPlace
+from .functions import Functions
+from .information import Information
+from .operators import Operators
+
+__all__ = ["TensorMethods", "install"]
+
+
+class TensorMethods(Operators, Information, InPlace, Functions):
+    """What a Tensor can do. ``self`` is always a Tensor."""
+
+    __slots__ = ()
+
+
+def install() -> None:
+    """Put every method on Tensor."""
+    own = {"__module__", "__qualname__", "__doc__", "__slots__", "__dict__", "__weakref__"}
+    for part in TensorMethods.__bases__:
+        for name, method in vars(part).items():
+            if name not in own:
+                setattr(Tensor, name, method)
+    Tensor.stack = staticmethod(shaping.stack)  # type: ignore[attr-defined]
+
+
+install()

@@ -1,0 +1,245 @@
+"""What a Tensor tells of itself, its gradient's path, and conversions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...core import backward as engine
+from ...core.dtypes import as_numpy_dtype, dtype
+from ...core.hooks import RemovableHandle, add_hook
+from ...core.tape import LEAF, edge_of
+from ...core.tensor import Size, Tensor
+from ...errors import AutogradError, ShapeError
+from .. import creation, elementwise, shaping
+from .. import shape as s
+from ..base import convert
+from .binding import function
+
+e = elementwise
+
+
+class _Retain:
+    """The hook behind ``retain_grad``: it must not keep the tensor alive."""
+
+    def __init__(self, ref: Any) -> None:
+        self.ref = ref
+
+    def __call__(self, grad: Tensor) -> None:
+        x = self.ref()
+        if x is not None:
+            x._grad = s.copy(grad) if x._grad is None else x._grad + grad  # the walk goes on with its own array
+
+
+class Information:
+    """What a tensor is, its place on the tape, and its conversions."""
+
+    __slots__ = ()
+
+    # -- information --------------------------------------------------------------------------------------
+
+    def item(self: Any) -> Any:
+        """The one element as a Python number."""
+        if self._value.size != 1:
+            raise ShapeError(f"item: needs a tensor of one element, this one has shape {tuple(self.shape)}")
+        return self._value.item()
+
+    def tolist(self: Any) -> Any:
+        """Nested lists of Python numbers."""
+        return self._value.tolist()
+
+    def numpy(self: Any, *, force: bool = False) -> Any:
+        """The NumPy array that shares this tensor's memory."""
+        if self.requires_grad and not force:
+            raise AutogradError("numpy: this tensor requires grad; use x.detach().numpy()")
+        return self._value
+
+    def size(self: Any, dim: int | None = None) -> Any:
+        """The shape, or the size along ``dim``."""
+        return Size(self._value.shape) if dim is None else self._value.shape[dim]
+
+    def dim(self: Any) -> int:
+        """The number of dimensions."""
+        return int(self._value.ndim)
+
+    ndimension = dim
+    numel = nelement = function(shaping.numel)
+    stride = function(shaping.stride)
+
+    def element_size(self: Any) -> int:
+        """Bytes of one element."""
+        return int(self._value.itemsize)
+
+    @property
+    def itemsize(self: Any) -> int:
+        return int(self._value.itemsize)
+
+    @property
+    def nbytes(self: Any) -> int:
+        return int(self._value.nbytes)
+
+    def data_ptr(self: Any) -> int:
+        """The address of the first element."""
+        return int(self._value.ctypes.data)
+
+    def is_contiguous(self: Any) -> bool:
+        """Whether the elements lie in memory in row-major order without gaps."""
+        return bool(self._value.flags.c_contiguous)
+
+    def contiguous(self: Any) -> Tensor:
+        """This tensor if it is contiguous, else a copy that is."""
+        return self if self._value.flags.c_contiguous else s.copy(self)
+
+    def is_floating_point(self: Any) -> bool:
+        """Whether the dtype is a floating-point one."""
+        return bool(self._value.dtype.kind == "f")
+
+    def is_complex(self: Any) -> bool:
+        """False: there are no complex tensors."""
+        return False
+
+    @property
+    def device(self: Any) -> str:
+        return "cpu"
+
+    @property
+    def is_cuda(self: Any) -> bool:
+        return False
+
+    def cpu(self: Any) -> Tensor:
+        """This tensor: the CPU is the only device."""
+        return self
+
+    # -- the tape -----------------------------------------------------------------------------------------
+
+    def backward(
+        self: Any,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:
+        """Accumulate this tensor's gradient into the leaves it depends on; see ``autograd.backward``."""
+        engine.backward((self,), (gradient,), retain_graph, create_graph, inputs)
+
+    def detach_(self: Any) -> Tensor:
+        """Forget the history of this tensor."""
+        if self._view is not None:
+            raise AutogradError("detach_: a view can't forget its history in place; use detach()")
+        self._node = None
+        return self
+
+    def register_hook(self: Any, hook: Any) -> RemovableHandle:
+        """Call ``hook(grad)`` whenever the gradient by this tensor is computed; it may return another gradient."""
+        edge = edge_of(self)
+        if edge is None:
+            raise AutogradError("register_hook: this tensor does not require grad, so no gradient will come")
+        if edge is self:
+            return add_hook(self._extras().setdefault("hooks", {}), hook)
+        if edge.hooks is None:
+            edge.hooks = {}
+        handle = add_hook(edge.hooks, hook)
+        for key in [k for k, h in edge.hooks.items() if isinstance(h, _Retain)]:
+            edge.hooks[key] = edge.hooks.pop(key)  # what is retained is what flows on, after all other hooks
+        return handle
+
+    def register_post_accumulate_grad_hook(self: Any, hook: Any) -> RemovableHandle:
+        """Call ``hook(tensor)`` after ``backward`` has added to this leaf's ``.grad``."""
+        if self._node is not LEAF:
+            raise AutogradError("register_post_accumulate_grad_hook: only leaf tensors that require grad accumulate")
+        return add_hook(self._extras().setdefault("post_accumulate", {}), hook)
+
+    def retain_grad(self: Any) -> None:
+        """Store the gradient of this tensor in ``.grad`` although it is not a leaf."""
+        edge = edge_of(self)
+        if edge is None:
+            raise AutogradError("retain_grad: this tensor does not require grad")
+        extra = self._extras()
+        if edge is self or "retained" in extra:
+            return
+        import weakref
+
+        extra["retained"] = self.register_hook(_Retain(weakref.ref(self)))
+
+    @property
+    def retains_grad(self: Any) -> bool:
+        return bool(self._extra and "retained" in self._extra)
+
+    # -- conversion ---------------------------------------------------------------------------------------
+
+    def to(self: Any, *args: Any, dtype: dtype | None = None, device: Any = None, **kwargs: Any) -> Tensor:
+        """Converted to a dtype, or to the dtype of another tensor; a device can only be "cpu"."""
+        for a in args:
+            if isinstance(a, Tensor):
+                dtype = a.dtype
+            elif not isinstance(a, (str, bool)) and not hasattr(a, "index"):
+                dtype = a
+            elif isinstance(a, str) or (hasattr(a, "index") and not isinstance(a, bool)):
+                device = a
+        if device is not None and not str(device).startswith("cpu"):
+            raise ShapeError(f'to: device {device} is not available; thalweg computes on "cpu"')
+        target = self._value.dtype if dtype is None else as_numpy_dtype(dtype)
+        if target == self._value.dtype:
+            return s.copy(self) if kwargs.get("copy") else self
+        return convert(self, dtype=target)
+
+    def type(self: Any, dtype: Any = None) -> Any:
+        """Converted to ``dtype``; without it the name of the tensor's type."""
+        return self.to(dtype) if dtype is not None else f"thalweg.{self.dtype.name}"
+
+    def type_as(self: Any, other: Tensor) -> Tensor:
+        """Converted to the dtype of ``other``."""
+        return self.to(other)
+
+    def double(self: Any) -> Tensor:
+        """As float64."""
+        return self.to(as_numpy_dtype("float64"))
+
+    def float(self: Any) -> Tensor:
+        """As float32."""
+        return self.to(as_numpy_dtype("float32"))
+
+    def half(self: Any) -> Tensor:
+        """As float16."""
+        return self.to(as_numpy_dtype("float16"))
+
+    def long(self: Any) -> Tensor:
+        """As int64."""
+        return self.to(as_numpy_dtype("int64"))
+
+    def int(self: Any) -> Tensor:
+        """As int32."""
+        return self.to(as_numpy_dtype("int32"))
+
+    def bool(self: Any) -> Tensor:
+        """As bool: True where non-zero."""
+        return self.to(as_numpy_dtype("bool"))
+
+    def new_tensor(self: Any, data: Any, *, dtype: Any = None, requires_grad: Any = False) -> Tensor:
+        """A new tensor of this one's dtype."""
+        return creation.tensor(data, dtype=dtype or self.dtype, requires_grad=requires_grad)
+
+    def new_zeros(self: Any, *size: Any, dtype: Any = None, requires_grad: Any = False) -> Tensor:
+        """Zeros of this tensor's dtype."""
+        return creation.zeros(*size, dtype=dtype or self.dtype, requires_grad=requires_grad)
+
+    def new_ones(self: Any, *size: Any, dtype: Any = None, requires_grad: Any = False) -> Tensor:
+        """Ones of this tensor's dtype."""
+        return creation.ones(*size, dtype=dtype or self.dtype, requires_grad=requires_grad)
+
+    def new_empty(self: Any, *size: Any, dtype: Any = None, requires_grad: Any = False) -> Tensor:
+        """An unset tensor of this one's dtype."""
+        return creation.empty(*size, dtype=dtype or self.dtype, requires_grad=requires_grad)
+
+    def new_full(self: Any, size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: Any = False) -> Tensor:
+        """One number in this tensor's dtype."""
+        return creation.full(size, fill_value, dtype=dtype or self.dtype, requires_grad=requires_grad)
+
+    # -- transposes ---------------------------------------------------------------------------------------
+
+    @property
+    def T(self: Any) -> Tensor:  # noqa: N802 - PyTorch's name
+        return s.permute(self, dims=tuple(range(self._value.ndim))[::-1])
+
+    @property
+    def mT(self: Any) -> Tensor:  # noqa: N802 - PyTorch's name
+        return shaping.transpose(self, -2, -1)

@@ -16,4 +16,5 @@ from .losses import *  # noqa: F403
 from .margin_losses import *  # noqa: F403
 from .module import *  # noqa: F403
 from .parameter import *  # noqa: F403
+from .parameter_containers import *  # noqa: F403
 from .prototypes import *  # noqa: F403

@@ -5,6 +5,8 @@ PyTorch's names and meaning; NumPy computes eagerly. See https://en.wikipedia.or
 
 from __future__ import annotations
 
+from math import e, inf, nan, pi
+
 from . import autograd, nn, optim, utils
 from .core import dtypes as _dtypes
 from .core import modes as _modes
@@ -79,11 +81,11 @@ from .version import __version__
 
 __all__ = [
     "Size", "Tensor", "__version__", "abs", "atan2", "autograd", "bitwise_and", "bitwise_not", "bitwise_or",
-    "bitwise_xor", "bool", "ceil", "cos", "double", "eq", "erf", "exp", "expm1", "float", "floor", "floor_divide",
-    "fmod", "ge", "gt", "half", "int", "isfinite", "isinf", "isnan", "le", "log", "log1p", "logical_and",
-    "logical_not", "logical_or", "logical_xor", "long", "lt", "maximum", "minimum", "mul", "ne", "neg", "nn", "optim",
-    "pow", "reciprocal", "relu", "remainder", "round", "rsqrt", "set_printoptions", "short", "sigmoid", "sign", "sin",
-    "sqrt", "tanh", "trunc", "utils", "where",
+    "bitwise_xor", "bool", "ceil", "cos", "double", "e", "eq", "erf", "exp", "expm1", "float", "floor",
+    "floor_divide", "fmod", "ge", "gt", "half", "inf", "int", "isfinite", "isinf", "isnan", "le", "log", "log1p",
+    "logical_and", "logical_not", "logical_or", "logical_xor", "long", "lt", "maximum", "minimum", "mul", "nan",
+    "ne", "neg", "nn", "optim", "pi", "pow", "reciprocal", "relu", "remainder", "round", "rsqrt",
+    "set_printoptions", "short", "sigmoid", "sign", "sin", "sqrt", "tanh", "trunc", "utils", "where",
 ]  # fmt: skip
 __all__ += _dtypes.__all__
 __all__ += _modes.__all__

@@ -186,15 +186,8 @@ def _one_like(value: Any, caller: str) -> Any:
     return one
 
 
-@np.errstate(all="ignore")
-def walk(
-    roots: Sequence[Tensor], starts: list[Any], keep: bool, create_graph: bool, wanted: list[Any] | None
-) -> dict[Any, Any]:
-    """Send cotangents down the tape, newest node first.
-
-    With ``create_graph`` cotangents are Tensors and the rules are recorded, else they are raw values. Without
-    ``wanted`` they are accumulated in the leaves; with it, what arrives at the wanted edges is returned.
-    """
+def _queue(roots: Sequence[Tensor], starts: list[Any]) -> tuple[dict[Any, Any], list[tuple[int, Node]]]:
+    """The cotangents by edge, and the nodes among the edges as a heap, newest first."""
     pending: dict[Any, Any] = {}
     heap: list[tuple[int, Node]] = []
     for x, dy in zip(roots, starts, strict=True):
@@ -206,6 +199,19 @@ def walk(
             if type(edge) is Node:
                 heap.append((edge.number, edge))
     heapify(heap)
+    return pending, heap
+
+
+@np.errstate(all="ignore")
+def walk(
+    roots: Sequence[Tensor], starts: list[Any], keep: bool, create_graph: bool, wanted: list[Any] | None
+) -> dict[Any, Any]:
+    """Send cotangents down the tape, newest node first.
+
+    With ``create_graph`` cotangents are Tensors and the rules are recorded, else they are raw values. Without
+    ``wanted`` they are accumulated in the leaves; with it, what arrives at the wanted edges is returned.
+    """
+    pending, heap = _queue(roots, starts)
     captured: dict[Any, Any] = {}
     useful = None if wanted is None else _useful(roots, wanted)
     targets = () if wanted is None else set(wanted)

@@ -78,7 +78,7 @@ def describe_os_error(error: OSError) -> str:
 @click.version_option(__version__, message="thalweg %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    r"""Train neural networks by gradient descent on the CPU, and predict with them.
+    """Train neural networks by gradient descent on the CPU, and predict with them.
 
     \b
     thalweg train digits                          handwritten digits that come with thalweg
@@ -99,14 +99,15 @@ def cli(context: click.Context) -> None:
 )
 @click.option("--layers", default="60,40", show_default=True, help="Sizes of the hidden layers, or none.")
 @click.option("--epochs", type=int, default=60, show_default=True, help="Passes over the training rows.")
-@click.option("--batch-size", default="32", show_default=True, help="Rows for each step: 1, a number, or full.")
+@click.option("--batch-size", default="16", show_default=True, help="Rows for each step: 1, a number, or full.")
 @click.option("--optimizer", default="sgd", show_default=True, help="How a gradient becomes a step; see below.")
 @click.option("--lr", type=float, help="Learning rate at the start; it falls to 0 along half a cosine.")
 @click.option("--momentum", type=float, help="Of sgd (0.9 if not given) and rmsprop.")
 @click.option("--weight-decay", type=float, help="Pull of the weights towards 0.  [default: the optimiser's own]")
+@click.option("--clip-norm", type=float, help="Longest gradient, 0 for any.  [default: 1 for a regression, else 0]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split, the first weights and the order.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder.  [default: runs/NAME-n, the next n]")
-def train(data: str, target: str | None, task: str | None, out: Path | None, **chosen: Any) -> int:
+def train(data: str, target: str | None, task: str | None, out: Path | None, **chosen: Any) -> None:
     """Train a network on DATA: the word digits, or a table (.csv, .tsv, .npz, .parquet).
 
     The rows are split by the seed into rows to train on, rows for validation, which choose the best epoch, and rows
@@ -115,6 +116,7 @@ def train(data: str, target: str | None, task: str | None, out: Path | None, **c
 
     Optimisers: sgd, adam, adamw, rmsprop, adagrad, adadelta, adamax, nadam, radam, lion.
     """
+    from .train.interrupt import Interruption
     from .train.jobs import describe_outcome, run_job
     from .train.run import refuse_existing
 
@@ -122,13 +124,12 @@ def train(data: str, target: str | None, task: str | None, out: Path | None, **c
     if out is not None:
         refuse_existing(out)  # before any data is read
     job = make_job(data, target, task, options)
-    outcome = run_job(job, options, out, click.echo)
-    for line in describe_outcome(job, outcome):
-        click.echo(line)
-    if outcome.signal is None:
-        return 0
-    click.echo(f"thalweg: {outcome.stopped()}", err=True)
-    return SIGNALLED + outcome.signal
+    with Interruption(ends_process=True) as interruption:
+        outcome = run_job(job, options, out, interruption, click.echo)
+        for line in describe_outcome(job, outcome):
+            click.echo(line)
+        if outcome.signal is not None:
+            fail(outcome.stopped(), SIGNALLED + outcome.signal)
 
 
 def read_options(chosen: dict[str, Any]) -> Options:

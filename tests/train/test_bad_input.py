@@ -127,6 +127,7 @@ def test_text_for_a_regression(thalweg):
         (["--seed", "-1"], "--seed must be between 0 and 2**64 - 1, not -1"),
         (["--momentum", "1"], "--momentum must be below 1, not 1: steps would grow without end"),
         (["--momentum", "-0.1"], "--momentum must be a finite number of at least 0, not -0.1"),
+        (["--clip-norm", "-1"], "--clip-norm must be a finite number of at least 0, not -1"),
         (["--weight-decay", "inf"], "--weight-decay must be a finite number of at least 0, not inf"),
         (["--optimizer", "adam", "--momentum", "0.9"], "the optimiser adam has no --momentum; leave it out"),
         (["--target", "y"], "--target and --task belong to a table; the digits have their own"),
@@ -205,7 +206,7 @@ def test_a_table_that_does_not_fit_the_run(thalweg, run):
     )
     thalweg.write("infinite.csv", "colour,size\nred,inf\n")
     assert "column 'size' holds an infinite number in row 1" in thalweg.refused("predict", run, "infinite.csv")
-    assert thalweg.refused("predict", run, "zzz.csv") == "there is no file zzz.csv"
+    assert thalweg.refused("predict", run, "zz.dat") == "there is no file zz.dat"
     thalweg.write("void.csv", "")
     assert thalweg.refused("predict", run, "void.csv").startswith("void.csv: the file is empty")
 

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as ET
 
@@ -16,8 +17,23 @@ FILES = ["loss.svg", "metrics.jsonl", "model.safetensors", "settings.json"]
 LONG = [sys.executable, "-m", "thalweg", "train", "digits", "--epochs", "100000", "--out", "run"]
 
 
-def start(folder, command=LONG):
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+@pytest.fixture(autouse=True)
+def handlers():
+    """A command that a signal has ended leaves both signals ignored."""
+    before = {number: signal.getsignal(number) for number in Interruption.signals}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def as_in_a_terminal():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # background jobs have it ignored
+
+
+def start(folder):
+    return subprocess.Popen(
+        LONG, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=as_in_a_terminal
+    )
 
 
 def wait_for(condition, process, seconds=20):
@@ -82,9 +98,7 @@ def test_ctrl_c_before_training_has_nothing_to_save(thalweg, monkeypatch):
 
 
 def test_ctrl_c_before_the_first_step_takes_the_folder_back(thalweg, monkeypatch):
-    from thalweg.train import jobs
-
-    monkeypatch.setattr(jobs.Interruption, "requested", lambda self: True)
+    monkeypatch.setattr(Interruption, "requested", lambda self: True)
     thalweg.table("t.csv", **thalweg.linear_columns(20))
     before = thalweg.files()
     result = thalweg("train", "t.csv", "--target", "y", code=130)
@@ -93,7 +107,7 @@ def test_ctrl_c_before_the_first_step_takes_the_folder_back(thalweg, monkeypatch
 
 
 def test_ctrl_c_within_the_first_epoch_keeps_what_was_learned(thalweg, monkeypatch):
-    from thalweg.train import jobs
+    from thalweg.train import interrupt
 
     class AfterTwoSteps(Interruption):
         asked = 0
@@ -103,7 +117,7 @@ def test_ctrl_c_within_the_first_epoch_keeps_what_was_learned(thalweg, monkeypat
             self.signal = signal.SIGINT if self.asked > 3 else None
             return super().requested()
 
-    monkeypatch.setattr(jobs, "Interruption", AfterTwoSteps)
+    monkeypatch.setattr(interrupt, "Interruption", AfterTwoSteps)
     thalweg.table("t.csv", **thalweg.linear_columns(100))
     thalweg("train", "t.csv", "--target", "y", "--batch-size", 1, "--out", "run", code=130)
     (line,) = (thalweg.folder / "run" / "metrics.jsonl").read_text().splitlines()
@@ -155,3 +169,37 @@ def test_a_disk_that_fills_up_leaves_no_folder_without_a_model(thalweg, monkeypa
     assert thalweg.refused("train", "t.csv", "--target", "y", "--out", "run", code=1) == (
         "run/settings.json: No space left on device"
     )
+
+
+# -- the handler ------------------------------------------------------------------------------------------
+
+
+def test_handlers_are_restored_and_a_signal_is_noted():
+    before = signal.getsignal(signal.SIGINT)
+    with Interruption() as interruption:
+        assert not interruption.requested()
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        assert interruption.signal == signal.SIGINT
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_ignored_signal_stays_ignored():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with Interruption() as interruption:
+        signal.raise_signal(signal.SIGINT)
+        assert not interruption.requested()
+
+
+def test_other_threads_leave_signals_alone():
+    before = signal.getsignal(signal.SIGINT)
+    during = []
+
+    def work():
+        with Interruption():
+            during.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert during == [before]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -128,10 +128,11 @@ class Outcome:
         return f"stopped in epoch {self.epochs}; the best model so far, of epoch {self.best_epoch}, is in {self.folder}"
 
 
-def run_job(job: Job, options: Options, out: Path | None, echo: Echo) -> Outcome:
+def run_job(job: Job, options: Options, out: Path | None, interruption: Interruption, echo: Echo) -> Outcome:
     """Train a network on a job and leave a run folder.
 
-    SIGINT and SIGTERM end the training between two steps; the best weights so far are saved with all files.
+    A signal that ``interruption`` notes ends the training between two steps; the best weights so far are saved with
+    all files.
 
     Raises:
         KeyboardInterrupt: a signal came before there was anything to save.
@@ -139,24 +140,23 @@ def run_job(job: Job, options: Options, out: Path | None, echo: Echo) -> Outcome
         RunError: the folder can't be made.
         OSError: a file can't be written.
     """
-    options = replace(options, lr=options.step_size)
+    options = options.settled(job.target.clip_norm)
     manual_seed(options.seed)
     model = network(job.sizes(options))
     trainer = Trainer(model, job.target, job.train, job.validation, options)
     folder = RunFolder.create(out, job.name)
-    with Interruption() as interruption:
-        try:
-            folder.write_settings(job.settings(options))
-            for line in describe_job(job, options):
-                echo(line)
-            diverged = train(trainer, job, options, folder, interruption, echo)
-            if trainer.best is None:
-                raise diverged or KeyboardInterrupt
-            report = finish(trainer, job, options, folder)
-        except BaseException:
-            if not folder.has_model:
-                folder.discard()
-            raise
+    try:
+        folder.write_settings(job.settings(options))
+        for line in describe_job(job, options):
+            echo(line)
+        diverged = train(trainer, job, options, folder, interruption, echo)
+        if trainer.best is None:
+            raise diverged or KeyboardInterrupt
+        report = finish(trainer, job, options, folder)
+    except BaseException:
+        if not folder.has_model:
+            folder.discard()
+        raise
     if diverged:
         raise DivergenceError(f"{diverged}; epoch {trainer.best.epoch}, the best before, is saved in {folder.path}")
     return Outcome(folder.path, report, len(trainer.history), trainer.best.epoch, interruption.signal)

@@ -16,6 +16,7 @@ from .. import nn
 from ..core.modes import no_grad
 from ..core.tensor import Tensor, wrap
 from ..errors import DivergenceError
+from ..nn.utils import clip_grad_norm_
 from ..ops.random import Generator
 from ..optim.lr_scheduler import CosineAnnealingLR
 from ..utils.data import DataLoader, TensorDataset
@@ -118,6 +119,8 @@ class Trainer:
         self.model = model
         self.target = target
         self.validation = validation
+        options = options.settled(target.clip_norm)
+        self.clip_norm = options.clip_norm
         self.optimizer = options.build_optimizer(model.parameters())
         self.scheduler = CosineAnnealingLR(self.optimizer, T_max=options.epochs)
         self.loader: DataLoader[Any] = DataLoader(
@@ -170,6 +173,7 @@ class Trainer:
     def _steps(self, stop: Callable[[], bool]) -> Iterator[tuple[int, float]]:
         """Gradient steps, one for each batch: (samples in the batch, mean loss before the step)."""
         model, optimizer, target_loss = self.model, self.optimizer, self.target.loss
+        parameters = list(model.parameters())
         model.train()
         for x, y in self.loader:
             if stop():
@@ -177,6 +181,8 @@ class Trainer:
             optimizer.zero_grad()
             loss = target_loss(model(x), y)
             loss.backward()
+            if self.clip_norm:
+                clip_grad_norm_(parameters, self.clip_norm)
             optimizer.step()
             yield len(y._value), loss.item()
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from .. import optim
@@ -28,68 +27,85 @@ OPTIMIZERS = {
     "radam": ("RAdam", 2e-3),
     "lion": ("Lion", 3e-4),
 }
-SGD_MOMENTUM = 0.9
+SGD = {"momentum": 0.9, "weight_decay": 1e-3}  # what plain SGD starts from here; the others keep their own defaults
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to train. ``lr``, ``momentum`` and ``weight_decay`` are None where the optimiser's own choice holds."""
+    """How to train. None stands for the choice of the optimiser, or for ``clip_norm`` of the target."""
 
     layers: tuple[int, ...] = (60, 40)
     epochs: int = 60
-    batch_size: int | None = 32  # None: all rows at once
+    batch_size: int | None = 16  # None: all rows at once
     optimizer: str = "sgd"
     lr: float | None = None
     momentum: float | None = None
     weight_decay: float | None = None
+    clip_norm: float | None = None  # 0: gradients are not clipped
     seed: int = 0
 
     def check(self) -> Options:
-        """The options themselves, with the learning rate filled in, or a RunError that names the bad one."""
+        """The options themselves, or a RunError that names the one that is out of range."""
         if self.optimizer not in OPTIMIZERS:
             close = difflib.get_close_matches(self.optimizer.lower(), OPTIMIZERS, n=1)
             hint = f"; did you mean {close[0]}?" if close else ";"
             raise RunError(f"there is no optimiser {self.optimizer!r}{hint} choose one of {', '.join(OPTIMIZERS)}")
-        if self.epochs < 1:
-            raise RunError(f"--epochs must be at least 1, not {self.epochs}")
         if self.batch_size is not None and self.batch_size < 1:
             raise RunError(f"--batch-size must be at least 1, or full, not {self.batch_size}")
-        if not 0 <= self.seed < 2**64:
-            raise RunError(f"--seed must be between 0 and 2**64 - 1, not {self.seed}")
         if any(n < 1 for n in self.layers):
             raise RunError(f"--layers must be sizes of at least 1, not {','.join(map(str, self.layers))}")
-        accepted = self._accepted()
-        for name, low, value in (("momentum", 0, self.momentum), ("weight_decay", 0, self.weight_decay)):
-            option = f"--{name.replace('_', '-')}"
-            if value is not None and not (low <= value and math.isfinite(value)):
-                raise RunError(f"{option} must be a finite number of at least {low}, not {value:g}")
-            if value is not None and name not in accepted:
-                raise RunError(f"the optimiser {self.optimizer} has no {option}; leave it out")
-        if self.momentum is not None and self.momentum >= 1:
-            raise RunError(f"--momentum must be below 1, not {self.momentum:g}: steps would grow without end")
+        if self.epochs < 1:
+            raise RunError(f"--epochs must be at least 1, not {self.epochs}")
+        if not 0 <= self.seed < 2**64:
+            raise RunError(f"--seed must be between 0 and 2**64 - 1, not {self.seed}")
         if self.lr is not None and not (self.lr > 0 and math.isfinite(self.lr)):
             raise RunError(f"--lr must be a finite number above 0, not {self.lr:g}")
+        for name in ("momentum", "weight_decay", "clip_norm"):
+            check_strength(f"--{name.replace('_', '-')}", getattr(self, name))
+        if self.momentum is not None and self.momentum >= 1:
+            raise RunError(f"--momentum must be below 1, not {self.momentum:g}: steps would grow without end")
+        self._check_optimizer_has("momentum")
+        self._check_optimizer_has("weight_decay")
         return self
 
-    def _accepted(self) -> Sequence[str]:
-        return list(inspect.signature(getattr(optim, OPTIMIZERS[self.optimizer][0])).parameters)
+    def _check_optimizer_has(self, name: str) -> None:
+        if getattr(self, name) is not None and name not in inspect.signature(self._optimizer_class).parameters:
+            raise RunError(f"the optimiser {self.optimizer} has no --{name.replace('_', '-')}; leave it out")
+
+    @property
+    def _optimizer_class(self) -> Any:
+        return getattr(optim, OPTIMIZERS[self.optimizer][0])
 
     @property
     def step_size(self) -> float:
         """The learning rate that training starts with."""
         return OPTIMIZERS[self.optimizer][1] if self.lr is None else self.lr
 
+    def settled(self, clip_norm: float) -> Options:
+        """The options with every choice that was left open made; ``clip_norm`` is the target's."""
+        own = SGD if self.optimizer == "sgd" else {}
+        return replace(
+            self,
+            lr=self.step_size,
+            momentum=own.get("momentum") if self.momentum is None else self.momentum,
+            weight_decay=own.get("weight_decay") if self.weight_decay is None else self.weight_decay,
+            clip_norm=clip_norm if self.clip_norm is None else self.clip_norm,
+        )
+
     def build_optimizer(self, parameters: Any) -> Any:
-        """The optimiser, over ``parameters``."""
-        chosen = {"momentum": self.momentum, "weight_decay": self.weight_decay}
-        if self.optimizer == "sgd" and self.momentum is None:
-            chosen["momentum"] = SGD_MOMENTUM
-        arguments = {name: value for name, value in chosen.items() if value is not None}
-        return getattr(optim, OPTIMIZERS[self.optimizer][0])(parameters, lr=self.step_size, **arguments)
+        """The optimiser, over ``parameters``; what is None is left to its defaults."""
+        chosen = {"lr": self.lr, "momentum": self.momentum, "weight_decay": self.weight_decay}
+        return self._optimizer_class(parameters, **{name: v for name, v in chosen.items() if v is not None})
 
     def to_dict(self) -> dict[str, Any]:
-        """The options as they go into settings.json."""
-        return {**asdict(self), "batch_size": self.batch_size or "full", "lr": self.step_size}
+        """The options as they go into settings.json; null where the optimiser's own choice holds."""
+        return {**asdict(self), "batch_size": self.batch_size or "full"}
+
+
+def check_strength(option: str, value: float | None) -> None:
+    """Refuse a number that is negative or not finite."""
+    if value is not None and not 0 <= value < math.inf:
+        raise RunError(f"{option} must be a finite number of at least 0, not {value:g}")
 
 
 def parse_layers(text: str) -> tuple[int, ...]:

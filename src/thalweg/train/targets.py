@@ -29,6 +29,7 @@ class ClassTarget:
 
     task = "classification"
     score_name = "accuracy"
+    clip_norm = 0.0  # a sample's gradient by the logits is bounded already
 
     @property
     def width(self) -> int:
@@ -96,6 +97,7 @@ class NumberTarget:
 
     task = "regression"
     score_name = "RMSE"
+    clip_norm = 1.0  # the gradient grows with the error: unclipped, one outlier throws the weights far off
     width = 1
 
     def encode(self, table: Table) -> NDArray[Any]:

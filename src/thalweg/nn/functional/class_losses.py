@@ -80,9 +80,10 @@ def cross_entropy(
 
 
 def _fits_fused(input: Any, target: Any) -> bool:
-    """Whether these are (N, C) logits with N int64 classes, all in range: one primitive then does it all.
+    """Whether these are (N, C) logits with N > 0 int64 classes, all in range: one primitive then does it all.
 
-    Seen as unsigned, a negative target is larger than any class, so one maximum checks both ends.
+    Seen as unsigned, a negative target is larger than any class, so one maximum checks both ends. Traced targets
+    have no values to look at and may hold ignored ones: they take the general way.
     """
     try:
         x, t = input._value, target._value
@@ -90,11 +91,7 @@ def _fits_fused(input: Any, target: Any) -> bool:
         return False
     if x.ndim != 2 or t.ndim != 1 or x.shape[0] != t.shape[0] or t.dtype != INT64 or x.dtype.kind != "f":
         return False
-    if type(t) is not np.ndarray:  # traced: no values to look at
-        return True
-    if t.size == 1:
-        return 0 <= t[0] < x.shape[1]
-    return t.size != 0 and int(np.maximum.reduce(t.view(UNSIGNED))) < x.shape[1]
+    return type(t) is np.ndarray and t.size != 0 and int(np.maximum.reduce(t.view(UNSIGNED))) < x.shape[1]
 
 
 def _plain_rows(case: _Rows) -> Tensor:

@@ -47,6 +47,15 @@ class Elementwise(Primitive):
             f"{self.name}: shapes {text} can't be broadcast together; from the right, sizes must be equal or 1"
         )
 
+    def misfit(self, *values: Any) -> Exception:
+        """What to raise after a failed forward: it was the shapes, or the dtypes."""
+        try:
+            self.shape(*values)
+        except ShapeError as error:
+            return error
+        dtypes = " and ".join(str(v.dtype) if hasattr(v, "dtype") else type(v).__name__ for v in values)
+        return DtypeError(f"{self.name}: can't compute with {dtypes}; convert the operands first, as with .float()")
+
     def unbroadcast(self, dy: Any, shape: tuple[int, ...] | None) -> Any:
         return dy if shape is None or dy.shape == shape else sum_to(dy, shape)
 
@@ -87,8 +96,8 @@ class Elementwise(Primitive):
             return self(*self.promote((a, b)))
         try:
             y = self.forward(va, vb) if type(va) is ndarray and type(vb) is ndarray else self.evaluate(va, vb)
-        except ValueError:
-            raise self.broadcast_error([v.shape for v in (va, vb) if hasattr(v, "shape")]) from None
+        except (ValueError, TypeError):
+            raise self.misfit(va, vb) from None
         out = wrap(y)
         if tracked and state.recording:
             self.record(out, a, va, b, vb, NO_PARAMS, _broadcast_shapes(y, va, vb))

@@ -64,9 +64,7 @@ class Sub(Elementwise):
 
     def misfit(self, *values: Any) -> Exception:
         if any(getattr(v, "dtype", None) in (BOOL, bool_) for v in values):
-            return DtypeError(
-                "sub: boolean tensors can't be subtracted; invert a mask with ~, or convert it by .int()"
-            )
+            return DtypeError("sub: boolean tensors can't be subtracted; invert a mask with ~, or convert it by .int()")
         return super().misfit(*values)
 
     def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:

@@ -302,7 +302,7 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """log(sum(exp(x))) over ``dim``, without overflow.
 
     Its derivative is softmax(x). Where all elements are -inf the result is -inf with gradient 0; where one is
-    +inf the result is +inf with NaN gradient, as in PyTorch.
+    +inf the result is +inf with gradient 0 (PyTorch: NaN for that element).
     """
     x = input if input._value.dtype.kind == "f" else convert(input, dtype=default_float())
     dims = all_dims(dim, x._value.ndim, "logsumexp")
@@ -340,7 +340,8 @@ def _row_wise(primitive: Any, input: Tensor, dim: int | None, dtype: dtype | Non
 def norm(input: Tensor, p: Any = 2, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """The vector p-norm over ``dim``: (sum |x|**p) ** (1/p); p = inf is the largest |x|, p = 0 counts non-zeros.
 
-    Where all elements are 0 the gradient of the 2-norm is 0 (a subgradient), to every order.
+    Where all elements are 0 the gradient of the 2-norm is 0 (a subgradient), to every order; so it is where the norm
+    is infinite.
     """
     if p is None or p == "fro":
         p = 2
@@ -350,7 +351,7 @@ def norm(input: Tensor, p: Any = 2, dim: Dim = None, keepdim: bool = False) -> T
         pick = reduce.amax if p > 0 else reduce.amin
         return pick(e.abs_(x), dims=dims, keepdim=keepdim)
     if p == 0:
-        return sum_(convert(e.ne(x, 0), dtype=x._value.dtype), dims=dims, keepdim=keepdim)
+        return sum_(e.abs_(e.sign(x)), dims=dims, keepdim=keepdim)
     if p == 1:
         return sum_(e.abs_(x), dims=dims, keepdim=keepdim)
     power = e.mul(x, x) if p == 2 else e.pow_(e.abs_(x), p)

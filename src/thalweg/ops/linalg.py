@@ -100,7 +100,7 @@ class Linear(Primitive):
 class LinearRelu(Linear):
     """max(x w^T + bias, 0): Linear and ReLU as one node, which eager loops over small layers feel.
 
-    dx, dw and dbias are those of Linear for the cotangent where the output is positive, 0 elsewhere.
+    dx, dw and dbias are those of Linear for the cotangent where the output is not 0, and 0 where it is.
     """
 
     saves_output = True
@@ -110,7 +110,7 @@ class LinearRelu(Linear):
         return np.maximum(y, 0, out=y)
 
     def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
-        return super().pullback(edges, safe_mul(y > 0, dy), None, inputs, params)
+        return super().pullback(edges, safe_mul(y != 0, dy), None, inputs, params)
 
 
 def _rows(x: Any) -> Any:

@@ -78,7 +78,7 @@ def test_tensor_dataset_gathers_rows(rows: Any) -> None:
 @pytest.mark.parametrize("rows", [slice(0, 2), np.array([1, 0])])
 @pytest.mark.parametrize("layout", ["C", "F", "strided"])
 def test_a_gathered_batch_is_a_copy(rows: Any, layout: str) -> None:
-    array = np.repeat(X, 2, axis=0)[::2] if layout == "strided" else np.array(X, order=layout)
+    array = np.repeat(X, 2, axis=0)[::2] if layout == "strided" else np.array(X, order="F" if layout == "F" else "C")
     data = TensorDataset(tw.from_numpy(array))
     (x,) = batch(data, rows)
     np.testing.assert_array_equal(x.numpy(), X[rows])
@@ -213,7 +213,7 @@ def test_chain() -> None:
     assert list(chained) == [0, 1, 0, 1, 2]
     assert len(chained) == 5
     with pytest.raises(TypeError, match="expected IterableDatasets, got list"):
-        list(ChainDataset([[1]]))  # type: ignore[list-item]
+        list(ChainDataset([[1]]))
 
 
 def test_random_split_is_a_partition_in_the_generator_s_order() -> None:
@@ -221,7 +221,7 @@ def test_random_split_is_a_partition_in_the_generator_s_order() -> None:
     assert [len(p) for p in parts] == [3, 0, 7]
     order = tw.Generator().manual_seed(5).permutation(10).tolist()
     assert parts[0].indices == order[:3]
-    assert list(parts[2]) == order[3:]
+    assert iter_all(parts[2]) == order[3:]
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def default_convert(data: Any) -> Any:
     return data
 
 
-def _stack(samples: list[Any]) -> Tensor:
+def _stack(samples: Sequence[Any]) -> Tensor:
     shape = samples[0].shape
     for i, sample in enumerate(samples):
         if not isinstance(sample, Tensor):

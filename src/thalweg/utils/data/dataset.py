@@ -7,9 +7,9 @@ import itertools
 import math
 import operator
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from ...core.tensor import Tensor
 from ...errors import DataError, ShapeError
@@ -22,13 +22,26 @@ __all__ = [
     "ConcatDataset",
     "Dataset",
     "IterableDataset",
+    "SizedSource",
+    "Source",
     "StackDataset",
     "Subset",
     "TensorDataset",
     "random_split",
 ]
 
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
+
+
+class Source(Protocol[T_co]):
+    """What can be read by index: a ``Dataset``, a sequence, a tensor, an array."""
+
+    def __getitem__(self, index: Any, /) -> T_co: ...
+
+
+class SizedSource(Source[T_co], Sized, Protocol[T_co]):
+    """A ``Source`` that knows its length."""
 
 
 class Dataset(Generic[T_co]):
@@ -168,7 +181,7 @@ class Subset(Dataset[T_co]):
     dataset: Any
     indices: Sequence[int]
 
-    def __init__(self, dataset: Any, indices: Sequence[int]) -> None:
+    def __init__(self, dataset: Source[T_co], indices: Sequence[int]) -> None:
         self.dataset = dataset
         self.indices = indices
 
@@ -200,7 +213,7 @@ class ConcatDataset(Dataset[T_co]):
     datasets: list[Any]
     cumulative_sizes: list[int]
 
-    def __init__(self, datasets: Iterable[Any]) -> None:
+    def __init__(self, datasets: Iterable[Source[T_co]]) -> None:
         self.datasets = list(datasets)
         if not self.datasets:
             raise DataError("ConcatDataset: at least one data set is needed")
@@ -240,8 +253,8 @@ class ChainDataset(IterableDataset[Any]):
 
 
 def random_split(
-    dataset: Any, lengths: Sequence[int | float], generator: Generator | None = default_generator
-) -> list[Subset[Any]]:
+    dataset: SizedSource[T], lengths: Sequence[int | float], generator: Generator | None = default_generator
+) -> list[Subset[T]]:
     """The data set cut at random into non-overlapping subsets of the given lengths.
 
     Args:

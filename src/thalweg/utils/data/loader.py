@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ...errors import DataError
 from ...ops.random import Generator, default_generator
 from .collate import default_collate, default_convert
-from .dataset import IterableDataset
+from .dataset import IterableDataset, Source
 from .fetch import EXHAUSTED, Fetcher, StreamFetcher
 from .sampler import BatchSampler, IndexSampler, RandomSampler, SequentialSampler, num_batches
 from .workers import Job, WorkerPool
@@ -84,7 +84,7 @@ class DataLoader(Generic[T_co]):
 
     def __init__(
         self,
-        dataset: Any,
+        dataset: Source[T_co],
         batch_size: int | None = 1,
         shuffle: bool | None = None,
         sampler: Iterable[Any] | None = None,
@@ -167,7 +167,7 @@ class DataLoader(Generic[T_co]):
             return self.sampler.order()
         return np.fromiter(map(operator.index, self.sampler), np.int64)
 
-    def __iter__(self) -> Iterator[T_co]:
+    def __iter__(self) -> Iterator[Any]:
         """One epoch. Its random order is drawn here, before the first batch is asked for."""
         tasks = self._tasks()
         if self.num_workers:

@@ -10,7 +10,7 @@ import pytest
 import thalweg as tw
 from thalweg import optim
 from thalweg.core.tensor import Tensor
-from thalweg.errors import AutogradError
+from thalweg.errors import AutogradError, OptimizerError
 from thalweg.optim import parts
 from thalweg.optim.rule import RuleOptimizer
 
@@ -309,6 +309,13 @@ def test_changes_of_the_state_are_seen(change: Any) -> None:
     assert_same_bits(values(params), before)
     run(untouched, params, 2)
     assert not np.array_equal(values(params)[0], values(mine)[0])
+
+
+def test_a_state_of_another_shape_is_refused() -> None:
+    one, mine, _, _ = adam_pair()
+    one.state[mine[1]]["exp_avg"] = tw.ones(3)
+    with pytest.raises(OptimizerError, match=r"exp_avg of a parameter of shape \(2, 2\) has shape \(3,\)"):
+        run(one, mine, 1)
 
 
 def test_tensors_of_the_state_stay_the_same_objects() -> None:

@@ -289,7 +289,7 @@ class Optimizer:
         for key, entry in loaded["state"].items():
             if key in param_of:
                 state[param_of[key]] = _fitted(entry, param_of[key], None)
-                self._check_state(state[param_of[key]], param_of[key], key)
+                self._check_state(state[param_of[key]], param_of[key], f"parameter {key} in the loaded state")
             else:
                 state[key] = copy.deepcopy(entry)
         for group in groups:
@@ -313,8 +313,8 @@ class Optimizer:
                     f"optimiser's has {len(own['params'])}"
                 )
 
-    def _check_state(self, entry: dict[str, Any], p: Tensor, number: Any) -> None:
-        """Refuse a loaded state that does not fit parameter ``p``; subclasses that know their state say when."""
+    def _check_state(self, entry: dict[str, Any], p: Tensor, owner: str) -> None:
+        """Refuse a state that does not fit parameter ``p``; subclasses that know their state say when."""
 
 
 def _clear(p: Tensor) -> None:

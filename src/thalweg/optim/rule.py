@@ -100,7 +100,7 @@ class RuleOptimizer(Optimizer):
     def _check_group(self, group: Group) -> None:
         self._check_options(group)
 
-    def _check_state(self, entry: dict[str, Any], p: Tensor, number: Any) -> None:
+    def _check_state(self, entry: dict[str, Any], p: Tensor, owner: str) -> None:
         for name in (*self.arrays, *self.numbers):
             value = entry.get(name)
             shape = tuple(p.shape) if name in self.arrays else ()
@@ -109,8 +109,7 @@ class RuleOptimizer(Optimizer):
             elif value is not None and (not isinstance(value, Tensor) or tuple(value.shape) != shape):
                 found = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else f"type {type(value).__name__}"
                 raise OptimizerError(
-                    f"{self._name()}: {name} of parameter {number} in the loaded state has {found}, expected a tensor "
-                    f"of shape {shape}"
+                    f"{self._name()}: {name} of {owner} has {found}, expected a tensor of shape {shape}"
                 )
 
     @staticmethod
@@ -119,13 +118,12 @@ class RuleOptimizer(Optimizer):
         return FLOAT64 if FLOAT64 in (value.dtype, default_float()) else FLOAT32
 
     def _prepare(self, p: Tensor, group: Group) -> None:
-        """Fill in what the state of a parameter lacks."""
+        """Check the state of a parameter, which its user may have changed, and fill in what it lacks."""
         state = self.state[p]
+        self._check_state(state, p, f"a parameter of shape {tuple(p.shape)}")
         for name, value in self.initial_state(p._value, group).items():
-            found = state.get(name)
-            if not isinstance(found, Tensor):
-                dtype = self._number_dtype(p._value) if name in self.numbers else None
-                state[name] = wrap(np.asarray(value if found is None else found, dtype))
+            if state.get(name) is None:
+                state[name] = wrap(np.asarray(value, self._number_dtype(p._value) if name in self.numbers else None))
 
     # -- stepping -----------------------------------------------------------------------------------------
 

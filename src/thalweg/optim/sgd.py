@@ -122,7 +122,8 @@ class SGD(RuleOptimizer):
 
     @quiet
     def _update(self, group: Group, params: list[Tensor]) -> None:
-        if number(group["lr"]) is None:
+        lr = group["lr"]
+        if type(lr) is not float and number(lr) is None:
             self._apply(group, params, {**group, "lr": self._rate_over(group, params)}, together=True)
             return
         hyper = self._with_plain_rate(group)

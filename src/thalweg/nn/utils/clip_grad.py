@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable
 
@@ -11,7 +12,9 @@ from ...core.dtypes import default_float
 from ...core.modes import no_grad
 from ...core.tensor import Tensor, wrap
 from ...errors import AutogradError
+from ...ops import elementwise as e
 from ...ops.base import quiet
+from ...ops.broadcast import sum_
 from ...ops.functions import norm
 from ...ops.shaping import stack
 
@@ -26,6 +29,22 @@ def _grads(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
     return [p._grad for p in _as_list(parameters) if p._grad is not None]
 
 
+def _joint_norm(tensors: list[Tensor], p: float) -> Tensor:
+    """The p-norm of all elements together."""
+    if not tensors:
+        return wrap(np.zeros((), default_float()))
+    if p == 2:  # by far the commonest: the squares add up, and only one root is taken
+        return e.sqrt(functools.reduce(e.add, (sum_(e.mul(x, x), dims=_all(x), keepdim=False) for x in tensors)))
+    parts = [norm(x, p) for x in tensors]
+    return parts[0] if len(parts) == 1 else norm(stack(parts), p)
+
+
+def _all(x: Tensor) -> tuple[int, ...]:
+    return tuple(range(x._value.ndim))
+
+
+@no_grad
+@quiet
 def get_total_norm(
     tensors: Tensor | Iterable[Tensor],
     norm_type: float = 2.0,
@@ -41,10 +60,7 @@ def get_total_norm(
     >>> tw.nn.utils.get_total_norm([tw.tensor([3.0]), tw.tensor([4.0])])
     tensor(5.)
     """
-    parts = [norm(x, norm_type) for x in _as_list(tensors)]
-    if not parts:
-        return wrap(np.zeros((), default_float()))
-    total = parts[0] if len(parts) == 1 else norm(stack(parts), norm_type)
+    total = _joint_norm(_as_list(tensors), float(norm_type))
     if error_if_nonfinite and not math.isfinite(total.item()):
         raise AutogradError(
             f"clip_grad_norm_: the total norm of order {norm_type} is {total.item()}, which can't be clipped to; "
@@ -59,10 +75,9 @@ def clip_grads_with_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:
     """Multiply all gradients, in place, by max_norm / (total_norm + 1e-6) if that is below 1."""
-    factor = max_norm / (total_norm + 1e-6)
-    factor = factor.clamp(max=1.0)
+    factor = e.minimum(max_norm / (total_norm + 1e-6), 1.0)
     for g in _grads(parameters):
-        g.mul_(factor.to(g.dtype))
+        g.mul_(factor)
 
 
 @no_grad

@@ -82,3 +82,12 @@ def test_errors_derive_from_one_base() -> None:
     kinds = [getattr(errors, n) for n in errors.__all__]
     assert all(issubclass(kind, errors.ThalwegError) for kind in kinds)
     assert {kind for kind in vars(errors).values() if isinstance(kind, type)} == set(kinds)
+
+
+def test_infinity_and_nan_arise_in_silence() -> None:
+    program = (
+        "import thalweg as tw; a = tw.tensor([float('inf'), 3e38], requires_grad=True); "
+        "b = (a - a) + a * a + (a + a) / 0 + tw.log(-a) + tw.nn.functional.linear(a, a[None]); b.sum().backward()"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

@@ -97,6 +97,7 @@ def attach(cls: type) -> None:
     if arity is None:
         return
     scope: dict[str, Any] = {
+        "__name__": __name__,
         "LEAF": LEAF,
         "NO_PARAMS": NO_PARAMS,
         "Node": Node,

@@ -13,6 +13,7 @@ which costs no bookkeeping; with ``create_graph`` it runs the same rules on Tens
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -27,6 +28,10 @@ from .value import SymbolicValue
 __all__ = ["Primitive", "ViewPrimitive", "is_floating", "raw_dtype", "shares_memory"]
 
 ndarray = np.ndarray
+
+# As in PyTorch, inf and NaN arise without a warning. Functions that often give them run under np.errstate;
+# round every addition it would cost as much as the addition, so NumPy's word on those is not shown instead.
+warnings.filterwarnings("ignore", ".* encountered in ", RuntimeWarning, r"thalweg\.")
 
 
 def is_floating(value: Any) -> bool:

@@ -232,10 +232,11 @@ def test_leading_ones_of_a_value_are_dropped():
     x[[2]] = tw.zeros(1, 1, 4)
     assert x[0].tolist() == [0] * 4 and x[1, 1].item() == 0 and x[2].tolist() == [0] * 4
     w = tw.tensor([[2.0, 2.0, 2.0, 2.0]], requires_grad=True)
-    y = tw.zeros(4)
-    y[:] = w
+    y = tw.zeros(2, 4)
+    y[0, :] = w
+    y[[1]] = w[None] * 10
     y.sum().backward()
-    assert w.grad.tolist() == [[1.0] * 4]
+    assert w.grad.tolist() == [[11.0] * 4]
 
 
 def test_values_are_converted():

@@ -50,7 +50,7 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
             part: Tensor = x if basic is None else basic_index(x, index=basic)
             probe = part._value[fill(pattern, _values(arrays))]
             _check_shape(source, probe.shape, x)
-            _write_arrays(part, pattern, arrays, source)
+            _write_arrays(part, pattern, arrays, _trimmed(source, probe.ndim))
     except IndexError as error:
         raise IndexError(f"index: {error} (tensor of shape {tuple(x.shape)})") from None
 
@@ -62,7 +62,7 @@ def _write_basic(x: Tensor, pattern: tuple[Any, ...], view: Tensor, source: Tens
         value = source._value
         node = None
         if edge is not None:  # the value as it is stored: converted and broadcast
-            stored = expand(convert(_trimmed(source, part), dtype=x._value.dtype), shape=part._value.shape)
+            stored = expand(convert(_trimmed(source, part._value.ndim), dtype=x._value.dtype), shape=part._value.shape)
             node, value = edge_of(stored), stored._value
         overwrite(part, value, node)
         return
@@ -70,9 +70,9 @@ def _write_basic(x: Tensor, pattern: tuple[Any, ...], view: Tensor, source: Tens
     mark_changed(x)
 
 
-def _trimmed(source: Tensor, part: Tensor) -> Tensor:
-    """Without leading axes of size 1 that the target does not have."""
-    extra = source._value.ndim - part._value.ndim
+def _trimmed(source: Tensor, ndim: int) -> Tensor:
+    """Without leading axes of size 1 that a target of ``ndim`` axes does not have."""
+    extra = source._value.ndim - ndim
     if extra <= 0:
         return source
     trimmed: Tensor = basic_index(source, index=(0,) * extra)
@@ -139,7 +139,8 @@ def _parse(index: Any, shape: tuple[int, ...]) -> tuple[Any, Any, tuple[Any, ...
             continue
         if isinstance(item, (slice, type(None), type(Ellipsis))):
             basic.append(_plain(item))
-            pattern.append(Ellipsis if item is Ellipsis else slice(None))
+            # What "..." stands for is written out: where it is nothing, the arrays around it are neighbours.
+            pattern.extend([slice(None)] * (len(shape) - sum(map(_axes, items)) if item is Ellipsis else 1))
             continue
         kind, found = _index_arrays(item)
         if kind == "int":

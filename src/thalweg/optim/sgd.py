@@ -27,7 +27,11 @@ def sgd(gradient: Any, parameter: Any, state: State, hyper: Hyper) -> tuple[Any,
     if momentum == 0:
         return along(hyper["lr"], direction), {}
     buffer = state.get("momentum_buffer")
-    buffer = direction if buffer is None else momentum * buffer + (1 - hyper["dampening"]) * direction
+    if buffer is None:
+        buffer = direction
+    else:
+        entering = direction if hyper["dampening"] == 0 else (1 - hyper["dampening"]) * direction
+        buffer = momentum * buffer + entering
     direction = direction + momentum * buffer if hyper["nesterov"] else buffer
     return along(hyper["lr"], direction), {"momentum_buffer": buffer}
 

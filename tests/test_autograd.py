@@ -758,6 +758,35 @@ def test_a_needed_output_that_was_changed_is_named(function):
         z.sum().backward()
 
 
+@pytest.mark.parametrize(
+    "product", [lambda x, c: x * c, lambda x, c: c * x, lambda x, c: x @ c, lambda x, c: c @ x, tw.ops.linalg.matmul]
+)
+def test_a_factor_is_kept_only_for_the_others_gradient(product):
+    x, c = leaf([[1.0, 2.0], [3.0, 4.0]]), tw.tensor([[5.0, 6.0], [7.0, 8.0]], dtype=tw.float64)
+    y = x * 1
+    z = product(y, c)
+    y.fill_(99)  # nobody needs it: c has no gradient
+    z.sum().backward()
+    before = x.grad
+    x.grad = None
+    product(x, c).sum().backward()
+    assert equals(before, x.grad.numpy())
+    z = product(x * 1, c)
+    c.fill_(0)
+    with pytest.raises(AutogradError, match="changed in place"):
+        z.sum().backward()
+
+
+def test_a_frozen_weight_needs_no_input():
+    x, w, b = leaf(np.ones((2, 3, 4))), tw.ones(5, 4, dtype=tw.float64), leaf(np.zeros(5))
+    h = x * 1
+    y = tw.nn.functional.linear(h, w, b)
+    h.zero_()
+    y.sum().backward()
+    assert equals(x.grad, np.full((2, 3, 4), 5.0))
+    assert equals(b.grad, np.full(5, 6.0))
+
+
 def test_changes_before_recording_are_fine():
     x = leaf([1.0, 2.0])
     y = x * 1

@@ -133,7 +133,11 @@ def _record_source(cls: Any, arity: int) -> str:
     kept, cells = [], []
     for i in range(arity):
         is_tensor = f"isinstance(x{i}, Tensor)"
-        if i in cls.saves:
+        if cls.bilinear and i < 2:
+            needed = f"e{1 - i} is not None"
+            kept.append(f"v{i} if {needed} else {f'Outline(v{i})' if cls.outlines else 'None'}")
+            cells.append(f"x{i}._version if {needed} and {is_tensor} else None")
+        elif i in cls.saves:
             kept.append(f"v{i}")
             cells.append(f"x{i}._version if {is_tensor} else None" if arity > 1 else f"x{i}._version")
         elif arity == 1:

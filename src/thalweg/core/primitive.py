@@ -52,6 +52,8 @@ class Primitive:
         has_params: what ``forward`` takes beyond its inputs are parameters, given by keyword.
         own_call: the class applies itself; otherwise ``core.dispatch`` generates its ``__call__``.
         saves: positions of the inputs that the pullbacks read.
+        bilinear: of the first two inputs, rule 0 reads only the second and rule 1 only the first; each is saved only
+            if the other requires a gradient.
         saves_output: whether they read the output.
         outlines: whether they read the shapes or dtypes of inputs that are not saved.
         differentiable: False for operations whose derivative is zero or undefined everywhere.
@@ -66,6 +68,7 @@ class Primitive:
     has_params: ClassVar[bool] = True
     own_call: ClassVar[bool] = False
     saves: ClassVar[Container[int]] = ()
+    bilinear: ClassVar[bool] = False
     saves_output: ClassVar[bool] = False
     outlines: ClassVar[bool] = False
     differentiable: ClassVar[bool] = True

@@ -79,6 +79,7 @@ class Mul(Elementwise):
     """a * b."""
 
     saves = (0, 1)
+    bilinear = True
     forward = staticmethod(np.multiply)
 
     def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:

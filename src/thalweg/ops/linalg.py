@@ -34,6 +34,8 @@ class Matmul(Primitive):
 
     arity = 2
     saves = (0, 1)
+    bilinear = True
+    outlines = True
 
     def forward(self, a: Any, b: Any) -> Any:
         if a.ndim == 2 and b.ndim == 2:
@@ -66,6 +68,7 @@ class Linear(Primitive):
 
     arity = 3
     saves = (0, 1)
+    bilinear = True
 
     def forward(self, x: Any, w: Any, bias: Any) -> Any:
         y = x.dot(w.T) if x.ndim == 2 else _rows(x).dot(w.T).reshape(*x.shape[:-1], w.shape[0])
@@ -86,13 +89,13 @@ class Linear(Primitive):
 
     def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
         x, w, _ = inputs
-        shape = x.shape
-        if dy.ndim != 2:
-            dy, x = _rows(dy), _rows(x)
+        lead = dy.shape[:-1]
+        if len(lead) != 1:
+            dy = _rows(dy)
         dx = matmul(dy, w) if edges[0] is not None else None
         return (
-            dx if dx is None or len(shape) == 2 else reshape(dx, shape=tuple(shape)),
-            matmul(dy.T, x) if edges[1] is not None else None,
+            dx if dx is None or len(lead) == 1 else reshape(dx, shape=(*lead, dx.shape[-1])),
+            matmul(dy.T, _rows(x)) if edges[1] is not None else None,
             dy.sum(0) if edges[2] is not None else None,
         )
 

@@ -65,7 +65,7 @@ def test_an_infinite_number_in_a_column_or_the_target(thalweg, word, column):
     columns[column][6] = word
     thalweg.table("t.csv", **columns)
     line = thalweg.refused("train", "t.csv", "--target", "y")
-    assert line.startswith(f"t.csv: column '{column}' holds an infinite number in row 7")
+    assert line.startswith(f"t.csv: column '{column}' holds an infinite number in data row 7")
 
 
 @pytest.mark.parametrize("value", ["yes", "1", "2.5"])
@@ -202,10 +202,10 @@ def test_a_table_that_does_not_fit_the_run(thalweg, run):
     )
     thalweg.write("text.csv", "colour,size\nred,1\nred,big\n")
     assert thalweg.refused("predict", run, "text.csv", "--out", "p.csv") == (
-        "text.csv: column 'size' must hold numbers, as in training, but row 2 has 'big'"
+        "text.csv: column 'size' must hold numbers, as in training, but data row 2 has 'big'"
     )
     thalweg.write("infinite.csv", "colour,size\nred,inf\n")
-    assert "column 'size' holds an infinite number in row 1" in thalweg.refused("predict", run, "infinite.csv")
+    assert "column 'size' holds an infinite number in data row 1" in thalweg.refused("predict", run, "infinite.csv")
     assert thalweg.refused("predict", run, "zz.dat") == "there is no file zz.dat"
     thalweg.write("void.csv", "")
     assert thalweg.refused("predict", run, "void.csv").startswith("void.csv: the file is empty")

@@ -1,8 +1,10 @@
 """``thalweg train`` and ``thalweg predict``: what they learn, say and leave behind."""
 
+import contextlib
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -86,6 +88,33 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(digits):
     assert len(lines) > 5
     assert all(word in lines[0] for word in ("loss", "accuracy", "samples/s"))
     assert "\x1b" not in result.stdout
+
+
+def test_a_run_on_digits_predicts_an_array_of_images(digits, thalweg):
+    from thalweg.datasets import Digits
+
+    test = Digits("test", normalize=False)
+    np.savez(thalweg.folder / "new.npz", x=test.x.numpy())
+    predictions = rows_of(thalweg("predict", digits[0], "new.npz").stdout)
+    right = np.mean([int(row["prediction"]) for row in predictions] == test.y.numpy())
+    assert right == settings_of(digits[0])["result"]["test"]["accuracy"]
+
+
+def test_a_live_bar_on_a_terminal(tmp_path):
+    pty = pytest.importorskip("pty")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "thalweg", "train", "digits", "--epochs", "5"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # how Linux says that the other side is closed
+        while piece := os.read(ours, 4096):
+            shown += piece
+    os.close(ours)
+    assert process.wait(timeout=20) == 0
+    text = shown.decode()
+    assert "\x1b[" in text
+    assert all(word in text for word in ("epoch 5/5", "loss", "accuracy", "samples/s", "test accuracy"))
 
 
 # -- tables -----------------------------------------------------------------------------------------------
@@ -181,7 +210,7 @@ def test_missing_values_are_filled_and_told(thalweg):
     columns["kind"][3] = ""
     thalweg.table("t.csv", **columns)
     output = thalweg("train", "t.csv", "--target", "kind", "--epochs", 1, "--out", "run").stdout
-    assert "1 of 100 rows left out: the target is missing there (row 4)" in output
+    assert "1 of 100 rows left out: the target is missing there (data row 4)" in output
     assert "column 'size': 2 of 99 values missing, filled with the training median" in output
     assert "column 'colour': 1 of 99 values" in output
     assert sum(settings_of(thalweg.folder / "run")["rows"].values()) == 99

@@ -101,10 +101,10 @@ def test_no_column_left_is_an_error_that_says_why():
 
 
 def test_an_infinite_number_is_refused_by_column_and_row():
-    with pytest.raises(DataError, match=r"t\.csv: column 'x' holds an infinite number in row 3"):
+    with pytest.raises(DataError, match=r"t\.csv: column 'x' holds an infinite number in data row 3"):
         require_finite(table(x=[1.0, nan, -math.inf, math.inf]), "x")
     preprocessor, _ = fit(table(x=[1.0, 2.0]))
-    with pytest.raises(DataError, match="'x' holds an infinite number in row 1"):
+    with pytest.raises(DataError, match="'x' holds an infinite number in data row 1"):
         preprocessor.transform(table(x=[math.inf]))
 
 
@@ -116,7 +116,7 @@ def test_a_missing_column_is_named_with_a_similar_one():
 
 def test_text_where_numbers_were_is_refused_by_column_and_row():
     preprocessor, _ = fit(table(x=[1.0, 2.0]))
-    with pytest.raises(DataError, match=r"column 'x' must hold numbers, as in training, but row 2 has 'tall'"):
+    with pytest.raises(DataError, match=r"column 'x' must hold numbers, as in training, but data row 2 has 'tall'"):
         preprocessor.transform(table(x=["1", "tall"]))
 
 
@@ -127,7 +127,7 @@ def test_numbers_whose_squares_overflow_are_refused():
 
 def test_a_number_absurdly_far_from_training_is_refused():
     preprocessor, _ = fit(table(x=[1.0, 2.0]))
-    with pytest.raises(DataError, match=r"'x' holds 1e\+300 in row 2, more than 1e\+09 standard deviations"):
+    with pytest.raises(DataError, match=r"'x' holds 1e\+300 in data row 2, more than 1e\+09 standard deviations"):
         preprocessor.transform(table(x=[1.0, 1e300]))
 
 

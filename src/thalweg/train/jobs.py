@@ -109,7 +109,7 @@ def rows_with_target(table: Table, target: str) -> tuple[Table, list[str]]:
         return table, []
     columns = {name: column[~missing] for name, column in table.columns.items()}
     rows = ", ".join(str(i + 1) for i in np.flatnonzero(missing)[:5]) + (", …" if count > 5 else "")
-    note = f"{count:,} of {len(table):,} rows left out: the target is missing there (row {rows})"
+    note = f"{count:,} of {len(table):,} rows left out: the target is missing there (data row {rows})"
     return Table(columns, source=table.source), [note]
 
 
@@ -140,7 +140,7 @@ def run_job(job: Job, options: Options, out: Path | None, interruption: Interrup
         RunError: the folder can't be made.
         OSError: a file can't be written.
     """
-    options = options.settled(job.target.clip_norm)
+    options = options.settled(len(job.train), job.target.clip_norm)
     manual_seed(options.seed)
     model = network(job.sizes(options))
     trainer = Trainer(model, job.target, job.train, job.validation, options)
@@ -216,7 +216,7 @@ def describe_job(job: Job, options: Options) -> list[str]:
     return [
         *job.notes,
         f"rows: {rows}",
-        f"{network_line}, learning rate {options.step_size:g}, batch size {batch}, seed {options.seed}",
+        f"{network_line}, learning rate {options.lr:g}, batch size {batch}, seed {options.seed}",
     ]
 
 

@@ -119,7 +119,7 @@ class Trainer:
         self.model = model
         self.target = target
         self.validation = validation
-        options = options.settled(target.clip_norm)
+        options = options.settled(len(train), target.clip_norm)
         self.clip_norm = options.clip_norm
         self.optimizer = options.build_optimizer(model.parameters())
         self.scheduler = CosineAnnealingLR(self.optimizer, T_max=options.epochs)

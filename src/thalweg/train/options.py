@@ -27,6 +27,8 @@ OPTIMIZERS = {
     "radam": ("RAdam", 2e-3),
     "lion": ("Lion", 3e-4),
 }
+SGD_BATCH = 16  # the batch size that the learning rate of sgd is meant for
+SGD_LARGEST_LR = 0.2
 SGD = {"momentum": 0.9, "weight_decay": 1e-3}  # what plain SGD starts from here; the others keep their own defaults
 
 
@@ -76,21 +78,22 @@ class Options:
     def _optimizer_class(self) -> Any:
         return getattr(optim, OPTIMIZERS[self.optimizer][0])
 
-    @property
-    def step_size(self) -> float:
-        """The learning rate that training starts with."""
-        return OPTIMIZERS[self.optimizer][1] if self.lr is None else self.lr
-
-    def settled(self, clip_norm: float) -> Options:
-        """The options with every choice that was left open made; ``clip_norm`` is the target's."""
+    def settled(self, rows: int, clip_norm: float) -> Options:
+        """The options with every choice that was left open made, for ``rows`` to train on; the target clips."""
         own = SGD if self.optimizer == "sgd" else {}
         return replace(
             self,
-            lr=self.step_size,
+            lr=self._default_lr(rows) if self.lr is None else self.lr,
             momentum=own.get("momentum") if self.momentum is None else self.momentum,
             weight_decay=own.get("weight_decay") if self.weight_decay is None else self.weight_decay,
             clip_norm=clip_norm if self.clip_norm is None else self.clip_norm,
         )
+
+    def _default_lr(self, rows: int) -> float:
+        """The optimiser's, and for sgd in proportion to the batch (Goyal et al., 2017), up to a limit."""
+        lr = OPTIMIZERS[self.optimizer][1]
+        batch = min(self.batch_size or rows, rows)
+        return min(lr * batch / SGD_BATCH, SGD_LARGEST_LR) if self.optimizer == "sgd" else lr
 
     def build_optimizer(self, parameters: Any) -> Any:
         """The optimiser, over ``parameters``; what is None is left to its defaults."""

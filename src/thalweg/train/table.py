@@ -256,8 +256,8 @@ def require_finite(table: Table, name: str) -> None:
 
 
 def place(table: Table, row: int) -> str:
-    """Where a row is, counted as readers count."""
-    return f"row {row + 1}"
+    """Where a row is, counted from 1 below the header."""
+    return f"data row {row + 1}"
 
 
 def some(texts: Sequence[str], limit: int = 3) -> str:

@@ -26,14 +26,9 @@ def handlers():
         signal.signal(number, handler)
 
 
-def as_in_a_terminal():
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # background jobs have it ignored
-
-
 def start(folder):
-    return subprocess.Popen(
-        LONG, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=as_in_a_terminal
-    )
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a child inherits that a background job ignores it
+    return subprocess.Popen(LONG, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def wait_for(condition, process, seconds=20):

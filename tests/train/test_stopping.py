@@ -19,15 +19,15 @@ LONG = [sys.executable, "-m", "thalweg", "train", "digits", "--epochs", "100000"
 
 @pytest.fixture(autouse=True)
 def handlers():
-    """A command that a signal has ended leaves both signals ignored."""
+    """A background job ignores SIGINT, and so do its children; a command that a signal has ended ignores both."""
     before = {number: signal.getsignal(number) for number in Interruption.signals}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
 def start(folder):
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a child inherits that a background job ignores it
     return subprocess.Popen(LONG, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -11,6 +11,7 @@ import doctest
 import io
 import math
 import re
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,14 @@ def test_corner_derivatives_are_those_of_the_table(expression: str, numbers: str
     d2y = tw.autograd.grad(dy, x, allow_unused=True)[0] if dy.requires_grad else None
     found = [y.item(), dy.item(), 0.0 if d2y is None else d2y.item()]
     assert found == pytest.approx(expected, rel=1e-6, abs=0, nan_ok=True)
+
+
+def test_layers_are_those_of_the_contract() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contract = settings["tool"]["importlinter"]["contracts"][0]["layers"]
+    picture = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("```text\n")[1].split("```")[0]
+    drawn = [line.split("   ")[0].removeprefix("thalweg.") for line in picture.splitlines()]
+    assert drawn == [layer.replace("thalweg.", "") for layer in contract]
 
 
 def test_blocks_are_found_with_their_output() -> None:

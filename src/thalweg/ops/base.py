@@ -92,7 +92,7 @@ class Elementwise(Primitive):
             tracked = b._node is not None or b._view is not None
         else:
             return self.evaluate(a, b)
-        if self.real and getattr(va, "dtype", FLOAT64).kind != "f":
+        if self.real and (getattr(va, "dtype", FLOAT64).kind != "f" or getattr(vb, "dtype", FLOAT64).kind != "f"):
             return self(*self.promote((a, b)))
         try:
             y = self.forward(va, vb) if type(va) is ndarray and type(vb) is ndarray else self.evaluate(va, vb)

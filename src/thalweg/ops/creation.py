@@ -60,7 +60,7 @@ def from_numpy(ndarray: Any) -> Tensor:
 def _checked(array: Any) -> Any:
     """An array of a supported dtype in the machine's byte order."""
     native = as_numpy_dtype(array.dtype)
-    return array if array.dtype == native and array.dtype.isnative else array.astype(native)
+    return np.asarray(array) if array.dtype == native and array.dtype.isnative else np.asarray(array, native)
 
 
 def _array(data: Any, dtype: dtype | None, copy: bool) -> Any:
@@ -72,7 +72,7 @@ def _array(data: Any, dtype: dtype | None, copy: bool) -> Any:
         array = _checked(np.asarray(data))
         return np.array(array, target, copy=True) if copy else np.asarray(array, target)
     if isinstance(data, (bool, int, float)):
-        return np.array(data, scalar_dtype(data) if target is None else target)
+        return _fitted(np.array(data), scalar_dtype(data) if target is None else target)
     if isinstance(data, complex):
         raise DtypeError("tensor: complex numbers are not supported; keep the real and imaginary parts in two tensors")
     try:
@@ -83,10 +83,22 @@ def _array(data: Any, dtype: dtype | None, copy: bool) -> Any:
         ) from None
     if array.dtype.kind in "OUSMmVc":
         raise DtypeError(f"tensor: can't make numbers of data of type {array.dtype}; convert it to numbers first")
-    if target is None:
-        target = _python_dtype(data, array)
+    return _fitted(array, _python_dtype(data, array) if target is None else target)
+
+
+def _fitted(array: Any, target: Any) -> Any:
+    """Python's numbers in ``target``; those that an integer dtype can't hold are refused."""
+    if array.dtype == target:
+        return array
+    if array.size and target.kind in "iu":
+        limits, low, high = np.iinfo(target), array.min(), array.max()
+        if not (low >= limits.min and high <= limits.max):
+            raise DtypeError(
+                f"tensor: {low if low < limits.min else high} does not fit into {target}, which holds integers from "
+                f"{limits.min} to {limits.max}"
+            )
     with np.errstate(all="ignore"):
-        return array.astype(target, copy=False)
+        return array.astype(target)
 
 
 def _unwrap(data: Any) -> Any:

@@ -131,6 +131,7 @@ class Pow(Elementwise):
                 return a * a * a
             if b == 0.5:
                 return _sqrt(a)
+        _refuse_booleans(a, b, "pow")
         return _power(a, b)
 
     def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
@@ -509,8 +510,15 @@ class Fmod(Elementwise):
 _floor_divide, _remainder, _fmod = quiet(np.floor_divide), quiet(np.remainder), quiet(np.fmod)
 
 
+def _refuse_booleans(a: Any, b: Any, name: str) -> None:
+    """NumPy would answer with int8."""
+    if getattr(a, "dtype", bool) == getattr(b, "dtype", bool) == BOOL:
+        raise DtypeError(f"{name}: can't compute with two boolean tensors; convert one, as with .int()")
+
+
 def _refuse_zero(a: Any, b: Any, name: str) -> None:
-    integers = all(getattr(v, "dtype", np.dtype(type(v))).kind in "iub" for v in (a, b))
+    _refuse_booleans(a, b, name)
+    integers = all(getattr(v, "dtype", np.dtype(type(v))).kind in "iu" for v in (a, b))
     if integers and not np.all(b):
         raise ZeroDivisionError(f"{name}: integer division by zero; use floating-point tensors to get inf or NaN")
 

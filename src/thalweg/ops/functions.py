@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.dtypes import BOOL, as_numpy_dtype, default_float, dtype, result_dtype
+from ..core.dtypes import BOOL, as_numpy_dtype, default_float, dtype, from_numpy_dtype, result_dtype
 from ..core.tensor import Tensor, wrap
 from ..errors import DtypeError, ShapeError
 from . import elementwise as e
@@ -53,6 +53,7 @@ __all__ = [
     "norm",
     "outer",
     "prod",
+    "result_type",
     "softmax",
     "square",
     "std",
@@ -162,6 +163,19 @@ def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether shapes and all elements are equal."""
     return bool(np.array_equal(input._value, other._value))
+
+
+def result_type(tensor1: Any, tensor2: Any) -> dtype:
+    """The dtype that an operation on two operands, tensors or Python numbers, computes in.
+
+    Tensors with axes come first, then 0-d tensors, then numbers: a later one counts only if its kind
+    (bool < integer < floating) is higher.
+
+    >>> import thalweg as tw
+    >>> tw.result_type(tw.tensor([1, 2]), 1.5), tw.result_type(tw.tensor([1.0]), tw.tensor(2.0, dtype=tw.float64))
+    (thalweg.float32, thalweg.float32)
+    """
+    return from_numpy_dtype(result_dtype([x._value if isinstance(x, Tensor) else x for x in (tensor1, tensor2)]))
 
 
 # -- reductions -------------------------------------------------------------------------------------------

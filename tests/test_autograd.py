@@ -1,6 +1,7 @@
 """What backward, grad, hooks and grad modes promise."""
 
 import gc
+import pickle
 import sys
 import threading
 import weakref
@@ -1056,3 +1057,18 @@ def test_python_numbers_keep_their_digits_in_second_derivatives():
     (g,) = tw.autograd.grad(((x * 0.7) ** 2).sum(), x, create_graph=True)
     assert equals(g, np.array([2.0, -3.0]) * 2 * 0.7 * 0.7)
     assert equals(tw.autograd.grad(g.sum(), x)[0], np.full(2, 2 * 0.7 * 0.7))
+
+
+def test_a_leaf_goes_to_another_process_and_a_history_does_not():
+    x = leaf([1.0, 2.0])
+    x.grad = tw.tensor([3.0, 4.0], dtype=x.dtype)
+    y = pickle.loads(pickle.dumps(x))
+    assert equals(y, [1.0, 2.0]) and equals(y.grad, [3.0, 4.0]) and y.is_leaf
+    (y * y).sum().backward()
+    assert equals(y.grad, [5.0, 8.0]) and equals(x.grad, [3.0, 4.0])
+    layer = pickle.loads(pickle.dumps(tw.nn.Linear(2, 2)))
+    layer(tw.ones(1, 2)).sum().backward()
+    assert equals(layer.weight.grad, [[1.0, 1.0], [1.0, 1.0]])
+    assert pickle.loads(pickle.dumps(tw.arange(6).view(2, 3)[1])).tolist() == [3, 4, 5]
+    with pytest.raises(RuntimeError, match="pickle"):
+        pickle.dumps(x * 2)

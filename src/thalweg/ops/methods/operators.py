@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,14 @@ from ..printing import format_tensor
 from .binding import comparison, function, inplace_binary, operator, reflected, unary
 
 e = elementwise
+
+
+def rebuild(cls: Any, value: Any, requires_grad: bool, grad: Tensor | None) -> Tensor:
+    """The tensor that ``__reduce_ex__`` took apart."""
+    x: Tensor = cls.__new__(cls)
+    x._value, x._grad = value, grad
+    x._node = LEAF if requires_grad else None
+    return x
 
 
 class Operators:
@@ -135,7 +144,11 @@ class Operators:
         if self._grad is not None:
             x._grad = self._grad.detach().clone()
         if hasattr(self, "__dict__"):
-            import copy
-
             x.__dict__.update(copy.deepcopy(self.__dict__, memo))
         return x
+
+    def __reduce_ex__(self: Any, protocol: Any) -> Any:
+        """What a worker process is sent: the values, whether a gradient is asked for, and the gradient."""
+        if self._node is not None and self._node is not LEAF:
+            raise AutogradError("pickle: a tensor's history can't be sent to another process; use x.detach()")
+        return rebuild, (type(self), self._value, self._node is LEAF, self._grad), getattr(self, "__dict__", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -52,59 +53,87 @@ def format_tensor(x: Tensor) -> str:
         notes.append(f"dtype={x.dtype!r}")
     if x.requires_grad:
         notes.append("requires_grad=True" if x._node is LEAF else f"grad_fn=<{x._node.name()}>")
-    body = _body(value, len("tensor("))
-    return f"{name}({', '.join([body, *notes])})"
+    return _with_notes(f"{name}({_body(value)}", notes)
 
 
-def _body(value: Any, indent: int) -> str:
+_INDENT = len("tensor(")
+
+
+def _with_notes(text: str, notes: list[str]) -> str:
+    """The notes behind the numbers, on a new line where they don't fit."""
+    column = len(text) - text.rfind("\n") + 1
+    for note in notes:
+        if column + len(note) + 2 > _options["linewidth"]:
+            text += ",\n" + " " * _INDENT + note
+            column = _INDENT + len(note)
+        else:
+            text += f", {note}"
+            column += len(note) + 2
+    return text + ")"
+
+
+def _body(value: Any) -> str:
     if not value.size:
         return "[]"
-    kind = value.dtype.kind
-    formatter: Any = {"float": _number_format(value)} if kind == "f" else {"bool": str} if kind == "b" else None
-    with np.printoptions(
-        threshold=_options["threshold"],
-        edgeitems=_options["edgeitems"],
-        linewidth=_options["linewidth"],
-        formatter=formatter,
-    ):
-        return np.array2string(value, separator=", ", prefix=" " * indent)
+    shorten = value.size > _options["threshold"]
+    shown = value[np.ix_(*map(_ends, value.shape))] if shorten and value.ndim else value
+    return _lines(value, _number_format(shown), shorten, _INDENT)
 
 
-def _number_format(value: Any) -> Any:
-    """One format for all elements: whole numbers as "1.", else fixed or scientific, padded to one width."""
-    finite = np.abs(value[np.isfinite(value)].astype(np.float64))
-    nonzero = finite[finite > 0]
-    digits = _options["precision"]
-    whole = bool(np.all(finite == np.floor(finite)))
-    wide = bool(nonzero.size) and (
-        nonzero.max() > 1e8 or (not whole and (nonzero.min() < 1e-4 or nonzero.max() / nonzero.min() > 1000))
-    )
-    scientific = wide if _options["sci_mode"] is None else _options["sci_mode"]
-    spec = f".{digits}e" if scientific else ".0f" if whole else f".{digits}f"
-    suffix = "." if whole and not scientific else ""
-
-    texts = _texts(value, spec, suffix)
-    width = max(map(len, texts))
-    return _Padded(spec, suffix, width)
+def _ends(n: int) -> Any:
+    """The positions that are shown of an axis: all, or the first and last few."""
+    edge = _options["edgeitems"]
+    return np.arange(n) if n <= 2 * edge else np.r_[:edge, n - edge : n]
 
 
-def _texts(value: Any, spec: str, suffix: str) -> list[str]:
-    flat = value.reshape(-1)
-    if flat.size > _options["threshold"]:
-        n = _options["edgeitems"] ** max(value.ndim, 1) * 4
-        flat = np.concatenate([flat[:n], flat[-n:]])
-    return [_text(v, spec, suffix) for v in flat]
+def _lines(value: Any, form: _Format, shorten: bool, indent: int) -> str:
+    """The elements in nested brackets; a row is broken into lines of equally many elements."""
+    if not value.ndim:
+        return form.text(value.item())
+    ends = _ends(len(value)) if shorten else range(len(value))
+    if value.ndim == 1:
+        parts = [form.text(v) for v in value[ends].tolist()] if shorten else [form.text(v) for v in value.tolist()]
+        dots = " ..."
+    else:
+        parts = [_lines(value[i], form, shorten, indent + 1) for i in ends]
+        dots = "..."
+    if len(ends) < len(value):
+        parts.insert(_options["edgeitems"], dots)
+    margin = " " * (indent + 1)
+    if value.ndim > 1:
+        return "[" + ("," + "\n" * (value.ndim - 1) + margin).join(parts) + "]"
+    fit = max((_options["linewidth"] - indent) // (form.width + 2), 1)
+    rows = [", ".join(parts[i : i + fit]) for i in range(0, len(parts), fit)]
+    return "[" + (",\n" + margin).join(rows) + "]"
 
 
-def _text(v: Any, spec: str, suffix: str) -> str:
-    return format(float(v), spec) + suffix if np.isfinite(v) else format(float(v), "f")
+class _Format:
+    """How each element is written: a format specification, what follows whole numbers, and the common width."""
 
-
-class _Padded:
-    """Formats one number, right-aligned."""
-
-    def __init__(self, spec: str, suffix: str, width: int) -> None:
+    def __init__(self, spec: str, suffix: str = "", width: int = 0) -> None:
         self.spec, self.suffix, self.width = spec, suffix, width
 
-    def __call__(self, v: Any) -> str:
-        return _text(v, self.spec, self.suffix).rjust(self.width)
+    def text(self, v: Any) -> str:
+        """One element, right-aligned."""
+        ending = self.suffix if self.suffix and math.isfinite(v) else ""
+        return (format(v, self.spec) + ending).rjust(self.width)
+
+
+def _number_format(value: Any) -> _Format:
+    """One format for all elements: whole numbers as "1.", other floats fixed or scientific.
+
+    Scientific is for numbers above 1e8, for a largest more than 1000 times the smallest, and for fractions below
+    1e-4. The width is that of the longest finite number.
+    """
+    if value.dtype.kind != "f":
+        texts = map(str, value.reshape(-1).tolist())
+        return _Format("", width=max(map(len, texts)))
+    numbers = value[np.isfinite(value) & (value != 0)].astype(np.float64)
+    whole = bool(np.all(numbers == np.ceil(numbers)))
+    high, low = (float(f(np.abs(numbers))) if numbers.size else 1.0 for f in (np.max, np.min))
+    wide = high / low > 1000 or high > 1e8 or (not whole and low < 1e-4)
+    scientific = wide if _options["sci_mode"] is None else _options["sci_mode"]
+    spec = f".{_options['precision']}e" if scientific else ".0f" if whole else f".{_options['precision']}f"
+    form = _Format(spec, "." if whole and not scientific else "")
+    form.width = max((len(form.text(v)) for v in numbers.tolist()), default=1)
+    return form

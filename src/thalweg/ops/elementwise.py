@@ -143,7 +143,7 @@ class Pow(Elementwise):
 
     def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
         if isinstance(a, (int, float)):
-            slope = y * math.log(a) if a > 0 else where(b >= 0, 0.0, math.nan) if a == 0 else y * math.nan
+            slope = y * math.log(a) if a > 0 else where(b >= 0, 0.0, -math.inf) if a == 0 else y * math.nan
             return safe_mul(dy, slope)
         known = (a == 0) & (b >= 0)
         return safe_mul(dy, where(known, 0.0, y * log(where(known, 1.0, a))))

@@ -313,17 +313,21 @@ def cumsum(input: Tensor, dim: int, *, dtype: dtype | None = None) -> Tensor:
 
 
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
-    """log(sum(exp(x))) over ``dim``, without overflow.
+    """log(sum(exp(x))) over ``dim``, without overflow; -inf where there is nothing to add.
 
     Its derivative is softmax(x). Where all elements are -inf the result is -inf with gradient 0; where one is
     +inf the result is +inf with gradient 0 (PyTorch: NaN for that element).
     """
     x = input if input._value.dtype.kind == "f" else convert(input, dtype=default_float())
     dims = all_dims(dim, x._value.ndim, "logsumexp")
+    if 0 in (x._value.shape[i] for i in dims):
+        return e.log(sum_(e.exp(x), dims=dims, keepdim=keepdim))
     top = reduce.amax(x.detach(), dims=dims, keepdim=True)
     top = where(e.isinf(top), 0.0, top)  # -inf - -inf would be NaN
-    total: Tensor = e.log(sum_(e.exp(x - top), dims=dims, keepdim=keepdim))
-    return total + (top if keepdim else reshape(top, shape=total._value.shape))
+    total: Tensor = sum_(e.exp(x - top), dims=dims, keepdim=keepdim)
+    nothing = e.eq(total, 0)  # all are -inf: the logarithm of 1 stands in for that of 0
+    log = where(nothing, -math.inf, e.log(where(nothing, 1.0, total)))
+    return log + (top if keepdim else reshape(top, shape=total._value.shape))
 
 
 def softmax(input: Tensor, dim: int | None = None, dtype: dtype | None = None) -> Tensor:
@@ -368,11 +372,19 @@ def norm(input: Tensor, p: Any = 2, dim: Dim = None, keepdim: bool = False) -> T
         return sum_(e.abs_(e.sign(x)), dims=dims, keepdim=keepdim)
     if p == 1:
         return sum_(e.abs_(x), dims=dims, keepdim=keepdim)
-    power = e.mul(x, x) if p == 2 else e.pow_(e.abs_(x), p)
+    power = e.mul(x, x) if p == 2 else e.pow_(_magnitude(x, p), p)
     total = sum_(power, dims=dims, keepdim=keepdim)
     zero = e.eq(total, 0)
     root = e.pow_(where(zero, 1.0, total), 1.0 / p)  # the root of 1 stands in where that of 0 has no derivative
     return where(zero, 0.0, root)
+
+
+def _magnitude(x: Tensor, p: float) -> Tensor:
+    """|x|; for roots, which are infinitely steep at 0, with derivative 0 there."""
+    if not 0 < p < 1:
+        return e.abs_(x)
+    zero = e.eq(x, 0)
+    return where(zero, 0.0, e.abs_(where(zero, 1.0, x)))
 
 
 # -- products ---------------------------------------------------------------------------------------------

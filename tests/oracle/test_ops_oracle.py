@@ -206,8 +206,8 @@ ELSEWHERE = {  # tested for themselves: creation, randomness, modes, information
     "item", "linspace",
     "long", "manual_seed", "multinomial", "ndimension", "nelement", "new_empty", "no_grad", "normal", "numel",
     "numpy", "ones",
-    "promote_types", "rand", "rand_like", "randint", "randn", "randn_like", "randperm", "register_hook",
-    "register_post_accumulate_grad_hook", "retain_grad", "seed", "set_default_dtype", "set_grad_enabled",
+    "promote_types", "rand", "result_type", "rand_like", "randint", "randn", "randn_like", "randperm", "register_hook",
+    "register_post_accumulate_grad_hook", "result_type", "retain_grad", "seed", "set_default_dtype", "set_grad_enabled",
     "set_printoptions",
     "set_rng_state", "size", "stride", "tensor", "tolist", "type", "zeros",
 }  # fmt: skip

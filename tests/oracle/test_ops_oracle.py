@@ -207,7 +207,7 @@ ELSEWHERE = {  # tested for themselves: creation, randomness, modes, information
     "long", "manual_seed", "multinomial", "ndimension", "nelement", "new_empty", "no_grad", "normal", "numel",
     "numpy", "ones",
     "promote_types", "rand", "result_type", "rand_like", "randint", "randn", "randn_like", "randperm", "register_hook",
-    "register_post_accumulate_grad_hook", "result_type", "retain_grad", "seed", "set_default_dtype", "set_grad_enabled",
+    "register_post_accumulate_grad_hook", "retain_grad", "seed", "set_default_dtype", "set_grad_enabled",
     "set_printoptions",
     "set_rng_state", "size", "stride", "tensor", "tolist", "type", "zeros",
 }  # fmt: skip

@@ -86,10 +86,10 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     if rounding_mode == "floor":
         return e.floor_divide(input, other)
     if rounding_mode == "trunc":
-        quotient: Tensor = e.trunc(e.div(input, other))
         kinds = [x._value if isinstance(x, Tensor) else x for x in (input, other)]
-        target = result_dtype(kinds)
-        return quotient if target.kind == "f" else convert(quotient, dtype=target)
+        if result_dtype(kinds).kind == "f":
+            return e.trunc(e.div(input, other))
+        return e.floor_divide(e.sub(input, e.fmod(input, other)), other)  # exact also beyond a float's digits
     raise ShapeError(f'div: rounding_mode must be None, "trunc" or "floor", not {rounding_mode!r}')
 
 

@@ -223,20 +223,9 @@ def test_undefined_gradients_must_count_as_zeros():
 
 
 def test_gradient_dtypes():
-    class Wide(Function):
-        """Returns a float64 gradient for a float32 input."""
-
-        @staticmethod
-        def forward(ctx, x):
-            return x.double()
-
-        @staticmethod
-        def backward(ctx, dy):
-            return dy
-
     x = tw.ones(2, requires_grad=True)
-    with pytest.warns(UserWarning), pytest.raises(GradcheckError, match=r"input 0 is float64, the input is thalweg.f"):
-        gradcheck(Wide.apply, x, check_grad_dtypes=True, atol=1.0, rtol=1.0)
+    with pytest.warns(UserWarning, match="float32"):
+        assert gradcheck(lambda x: x.double() * 2, x, eps=2.0**-10, check_grad_dtypes=True)
 
 
 def test_gradgradcheck_with_given_cotangents():

@@ -13,6 +13,8 @@ from ..core.primitive import Primitive, is_floating
 from ..core.tape import Node, edge_of, mark_changed
 from ..core.tensor import Tensor, wrap
 from ..errors import AutogradError
+from ..ops.base import convert
+from ..ops.broadcast import broadcasts, sum_to
 from ..ops.creation import zeros
 from ..ops.inplace import check_writable
 
@@ -30,6 +32,7 @@ class FunctionCtx:
         self._materialize = True
         self._saved: tuple[Any, ...] = ()
         self._node: Any = None
+        self._inputs: tuple[Any, ...] = ()  # shape and dtype of what forward was given, and of what it returned
         self._outlines: tuple[Any, ...] = ()
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
@@ -91,14 +94,31 @@ class _FunctionCall(Primitive):
         super().__init__()
         self.function = function
         self.name = self.__name__ = function.__name__
+        self.node_name = f"{self.name}Backward"
 
     def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
         """The cotangents of all inputs from one run of the function's ``backward``."""
         ctx, *rest = inputs
-        gradients = self._run(dy, ctx, len(rest))
+        gradients = [
+            g if edge is None or g is None else self._fitted(i, g, *outline)
+            for i, (edge, g, outline) in enumerate(
+                zip(edges[1:], self._run(dy, ctx, len(rest)), ctx._inputs, strict=True)
+            )
+        ]
         if state.recording:
             return (None, *gradients)
         return (None, *(g if g is None else g._value for g in gradients))
+
+    def _fitted(self, position: int, g: Tensor, shape: tuple[int, ...], dtype: Any) -> Tensor:
+        """A gradient in the shape and dtype of its input: broadcast axes are summed, other shapes refused."""
+        if g._value.shape != shape:
+            if not broadcasts(shape, g._value.shape):
+                raise AutogradError(
+                    f"{self.name}.backward: gradient {position} has shape {tuple(g.shape)}, but input {position} of "
+                    f"forward has shape {shape}; they must be equal"
+                )
+            g = sum_to(g, shape)
+        return g if g._value.dtype == dtype else convert(g, dtype=dtype)
 
     def _run(self, dy: Any, ctx: FunctionCtx, count: int) -> tuple[Any, ...]:
         parts = dy.parts if isinstance(dy, Bundle) else {0: dy}
@@ -186,6 +206,7 @@ def _record(cls: type[Function], ctx: FunctionCtx, args: tuple[Any, ...], output
         check_writable(x, cls.__name__)
         mark_changed(x)
     edges = (None, *(edge_of(x) if isinstance(x, Tensor) else None for x in args))
+    ctx._inputs = tuple((x._value.shape, x._value.dtype) if isinstance(x, Tensor) else (None, None) for x in args)
     ctx._outlines = tuple((y._value.shape, y.dtype) if isinstance(y, Tensor) else (None, None) for y in outputs)
     cells = ctx.keep(outputs)
     inputs = (ctx, *(None for _ in args))

@@ -340,10 +340,11 @@ def _run_hooks(hooks: dict[int, Any], dy: Any, create_graph: bool) -> Any:
     for hook in list(hooks.values()):
         result = hook(x)
         if result is not None:
-            if not isinstance(result, Tensor) or result.shape != x.shape:
+            if not isinstance(result, Tensor) or result.shape != x.shape or result.dtype is not x.dtype:
+                got = f"{result.dtype} of shape {tuple(result.shape)}" if isinstance(result, Tensor) else type(result)
                 raise AutogradError(
-                    f"hook: must return None or a tensor of the gradient's shape {tuple(x.shape)}, got "
-                    f"{tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__}"
+                    f"hook: must return None or a tensor like the gradient, {x.dtype} of shape {tuple(x.shape)}; got "
+                    f"{got}"
                 )
             x = result
     return x if create_graph else x._value

@@ -84,6 +84,7 @@ class Primitive:
         words = re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__.strip("_"))
         self.__name__ = self.name = words.lower()
         self.__doc__ = type(self).__doc__
+        self.node_name = f"{type(self).__name__}Backward"
         self.pullbacks = self._pullbacks()
 
     def _pullbacks(self) -> Any:

@@ -81,7 +81,7 @@ class Node:
 
     def name(self) -> str:
         """The node's name as PyTorch writes it."""
-        return f"{type(self.primitive).__name__}Backward"
+        return self.primitive.node_name
 
     def __repr__(self) -> str:
         return f"<{self.name()}>"

@@ -23,6 +23,14 @@ def reduced_shape(shape: tuple[int, ...], dims: tuple[int, ...], keepdim: bool) 
     return tuple(n for i, n in enumerate(shape) if i not in dims)
 
 
+def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Whether ``shape`` can be repeated to ``target``."""
+    try:
+        return np.broadcast_shapes(shape, target) == tuple(target)
+    except ValueError:
+        return False
+
+
 class Reshape(ViewPrimitive):
     """The elements in row-major order under another shape; a view where the strides allow it.
 
@@ -63,11 +71,7 @@ class Expand(ViewPrimitive):
             raise
 
     def shape(self, x: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
-        try:
-            fits = np.broadcast_shapes(x.shape, shape) == tuple(shape)
-        except ValueError:
-            fits = False
-        if not fits:
+        if not broadcasts(x.shape, shape):
             raise ShapeError(
                 f"expand: shape {tuple(x.shape)} does not broadcast to {tuple(shape)}; only axes of size 1 can grow"
             )

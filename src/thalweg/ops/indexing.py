@@ -11,7 +11,7 @@ from ..core.tape import Node, Outline, edge_of, mark_changed
 from ..core.tensor import Tensor, wrap
 from ..errors import DtypeError, ShapeError
 from .base import convert
-from .broadcast import expand
+from .broadcast import broadcasts, expand
 from .index import fill, index_put, take
 from .inplace import check_memory, check_writable, overwrite, rebase
 from .shape import index as basic_index
@@ -110,11 +110,7 @@ def _check_shape(source: Tensor, target: tuple[int, ...], x: Tensor) -> None:
     shape = source._value.shape
     while len(shape) > len(target) and shape[0] == 1:
         shape = shape[1:]
-    try:
-        fits = np.broadcast_shapes(shape, target) == tuple(target)
-    except ValueError:
-        fits = False
-    if not fits:
+    if not broadcasts(shape, target):
         raise ShapeError(
             f"x[index] = value: a value of shape {tuple(source.shape)} does not fit into the selected shape "
             f"{tuple(target)} of a tensor of shape {tuple(x.shape)}"

@@ -453,6 +453,10 @@ def test_information():
     x = tw.zeros(2, 3, dtype=tw.float64)
     assert x.dim() == x.ndim == x.ndimension() == 2 and x.numel() == x.nelement() == tw.numel(x) == 6
     assert x.size() == (2, 3) and x.size(1) == x.size(-1) == 3 and x.shape.numel() == 6 and len(x) == 2
+    assert x.stride(-2) == 3
+    for f in (x.size, x.stride):
+        with pytest.raises(IndexError, match="dim 5"):
+            f(5)
     assert x.stride() == (3, 1) and x.T.stride() == (1, 3) and x.is_contiguous() and not x.T.is_contiguous()
     assert x.element_size() == x.itemsize == 8 and x.nbytes == 48 and x.data_ptr() == x.T.data_ptr()
     assert (

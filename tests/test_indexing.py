@@ -321,6 +321,33 @@ def test_gather_and_scatter_add():
         x.gather(1, tw.zeros(1, 1))
 
 
+def test_scatter_forms():
+    ones = tw.ones(2, 2)
+    assert tw.zeros(2, 2).scatter_(1, tw.tensor([[0], [1]]), ones).tolist() == [[1, 0], [0, 1]]  # the rest is not used
+    assert tw.zeros(2, 2).scatter_(1, tw.tensor([[0], [1]]), 3.0).tolist() == [[3, 0], [0, 3]]
+    assert tw.tensor(1.0).scatter_add(0, tw.tensor(0), tw.tensor(2.0)).item() == 3
+    assert tw.zeros(3).scatter_add(0, tw.tensor([0, 1]), tw.ones(4)).tolist() == [1, 1, 0]
+    assert tw.tensor(5.0).index_select(0, tw.tensor([0])).item() == 5
+    for call, error, message in (
+        (
+            lambda: tw.zeros(3).scatter_add(0, tw.tensor([0, 1, 2, 0]), tw.ones(2)),
+            ShapeError,
+            r"larger than src \(2,\)",
+        ),
+        (
+            lambda: tw.zeros(2, 2).scatter_(1, tw.tensor([[0], [2]]), 3.0),
+            IndexError,
+            "scatter_: index 2 is out of range",
+        ),
+        (lambda: tw.zeros(2, 2).scatter_(1, tw.tensor([0]), 3.0), ShapeError, "equally many axes"),
+        (lambda: tw.zeros(1, 2).scatter_(1, tw.zeros(2, 1).long(), 3.0), ShapeError, "larger than input.*dim 0"),
+        (lambda: tw.zeros(2).scatter_add(0, tw.tensor([0]), tw.ones(1).double()), DtypeError, "float64.*float32"),
+        (lambda: tw.zeros(2).scatter_(0, tw.tensor([0]), tw.ones(1).double()), DtypeError, "float64.*float32"),
+    ):
+        with pytest.raises(error, match=message):
+            call()
+
+
 def test_index_select_and_take_along_dim():
     x = tw.tensor(grid(3, 4))
     assert tw.index_select(x, 1, tw.tensor([3, 3, 0])).tolist() == [[4, 4, 1], [8, 8, 5], [12, 12, 9]]

@@ -628,3 +628,28 @@ def test_a_view_made_without_recording_is_not_changed_with_it():
 @pytest.mark.parametrize("change", [lambda x: x.fill_(0.3), lambda x: x.copy_(0.3), lambda x: x.copy_([0.3, 0.3])])
 def test_python_numbers_keep_their_digits_in_float64(change):
     assert change(tw.ones(2, dtype=tw.float64)).tolist() == [0.3, 0.3]
+
+
+def test_a_copied_value_has_a_node_of_its_own():
+    x = leaf([1.0, 2.0])
+    y = x * 1
+    z = tw.zeros(2, dtype=tw.float64)
+    z.copy_(y)
+    z.register_hook(lambda g: g * 100)
+    (y + z).sum().backward()
+    assert equals(x.grad, [101.0, 101.0])
+
+
+def test_retained_gradients_follow_in_place_changes():
+    x = leaf([1.0, 2.0])
+    y = x * 2
+    y.retain_grad()
+    y.mul_(3)
+    v = y[:1]
+    v.retain_grad()
+    y.add_(1)
+    (y * y).sum().backward(retain_graph=True)
+    assert equals(y.grad, 2 * (6 * np.array([1.0, 2.0]) + 1))
+    v.sum().backward()
+    assert equals(v.grad, [1.0])
+    assert y.retains_grad and v.retains_grad

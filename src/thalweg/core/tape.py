@@ -10,6 +10,8 @@ import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from .hooks import add_hook
+
 if TYPE_CHECKING:
     from .primitive import Primitive
     from .tensor import Tensor
@@ -132,6 +134,17 @@ def refresh(x: Tensor) -> None:
         edge = edge_of(view.parent)
         if edge is not None:
             x._node = Node(view.primitive, (edge,), (Outline(view.parent._value),), params=view.params)
+            if x._extra is not None:
+                carry_retained(x)
+
+
+def carry_retained(x: Tensor) -> None:
+    """Move what ``retain_grad`` has asked for to the new node of ``x``."""
+    handle = None if x._extra is None else x._extra.get("retained")
+    if handle is not None and type(x._node) is Node:
+        hook = handle._hooks.pop(handle.id)
+        x._node.hooks = {}
+        x._extra["retained"] = add_hook(x._node.hooks, hook)  # type: ignore[index]
 
 
 def edge_of(x: Tensor) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 from ..core.dtypes import promote_numpy
 from ..core.modes import state
 from ..core.primitive import Primitive
-from ..core.tape import LEAF, Node, Outline, edge_of, mark_changed, refresh
+from ..core.tape import LEAF, Node, Outline, carry_retained, edge_of, mark_changed, refresh
 from ..core.tensor import Tensor
 from ..errors import AutogradError, DtypeError, ShapeError
 from .shape import view_scatter
@@ -96,7 +96,10 @@ def check_memory(x: Tensor) -> None:
 
 
 def rebase(x: Tensor, edge: Any) -> None:
-    """Give ``x``, or the base that it is a view of, the history of its new value."""
+    """Give ``x``, or the base that it is a view of, the history of its new value.
+
+    ``edge`` may be a node that nobody else has: ``x`` then takes it over.
+    """
     steps: list[Any] = []
     base = x
     while base._view is not None:
@@ -110,10 +113,12 @@ def rebase(x: Tensor, edge: Any) -> None:
         )
     if not steps and type(edge) is Node:
         base._node = edge
-        return
-    base._node = Node(
-        view_scatter,
-        (edge_of(base), edge),
-        (Outline(base._value), Outline(x._value)),
-        params={"steps": tuple(steps)},
-    )
+    else:
+        base._node = Node(
+            view_scatter,
+            (edge_of(base), edge),
+            (Outline(base._value), Outline(x._value)),
+            params={"steps": tuple(steps)},
+        )
+    if base._extra is not None:
+        carry_retained(base)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.dtypes import result_dtype
 from ..core.tensor import Tensor, wrap
-from ..errors import ShapeError
+from ..errors import DtypeError, ShapeError
 from . import index as indexed
 from . import shape as s
 from .base import convert, where
@@ -102,10 +102,11 @@ def view(input: Tensor, *shape: Any) -> Tensor:
     return result
 
 
-def stride(input: Tensor) -> tuple[int, ...]:
-    """For each axis, the number of elements in memory from one position to the next."""
+def stride(input: Tensor, dim: int | None = None) -> Any:
+    """For each axis (or for ``dim``), the number of elements in memory from one position to the next."""
     item = input._value.itemsize
-    return tuple(n // item for n in input._value.strides)
+    strides = tuple(n // item for n in input._value.strides)
+    return strides if dim is None else strides[one_dim(dim, len(strides), "stride")]
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -342,33 +343,50 @@ def _check_index(index: Tensor, size: int, name: str) -> None:
         raise IndexError(f"{name}: index {bad} is out of range for an axis of size {size}")
 
 
+def check_places(input: Tensor, dim: int, index: Tensor, src: Tensor | None, name: str) -> int:
+    """The axis of a gather or scatter, whose index (and source) must fit the input; 0-d tensors count as vectors."""
+    d = one_dim(dim, input._value.ndim, name)
+    for what, x in (("index", index), ("src", src)):
+        if x is not None and x._value.ndim != input._value.ndim:
+            raise ShapeError(f"{name}: {what} {tuple(x.shape)} and input {tuple(input.shape)} need equally many axes")
+    _check_index(index, input._value.shape[d] if input._value.ndim else 1, name)
+    for i, n in enumerate(index._value.shape):
+        if i != d and n > input._value.shape[i]:
+            raise ShapeError(
+                f"{name}: index {tuple(index.shape)} is larger than input {tuple(input.shape)} along dim {i}"
+            )
+        if src is not None and n > src._value.shape[i]:
+            raise ShapeError(f"{name}: index {tuple(index.shape)} is larger than src {tuple(src.shape)} along dim {i}")
+    return d
+
+
 def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """out[i][j][k] = input[index[i][j][k]][j][k] for dim 0, and so for the others."""
-    d = one_dim(dim, input._value.ndim, "gather")
-    if index._value.ndim != input._value.ndim:
-        raise ShapeError(f"gather: index {tuple(index.shape)} and input {tuple(input.shape)} need equally many axes")
-    _check_index(index, input._value.shape[d] if input._value.ndim else 1, "gather")
-    for i, (n, m) in enumerate(zip(index._value.shape, input._value.shape, strict=True)):
-        if i != d and n > m:
-            raise ShapeError(
-                f"gather: index {tuple(index.shape)} is larger than input {tuple(input.shape)} along dim {i}"
-            )
-    return indexed.gather(input, index, dim=d)
+    return indexed.gather(input, index, dim=check_places(input, dim, index, None, "gather"))
 
 
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
-    """``input`` with src[i][j][k] added at [index[i][j][k]][j][k] for dim 0, and so for the others."""
-    d = one_dim(dim, input._value.ndim, "scatter_add")
-    _check_index(index, input._value.shape[d], "scatter_add")
+    """``input`` with src[i][j][k] added at [index[i][j][k]][j][k] for dim 0, and so for the others.
+
+    ``src`` may be larger than ``index``: what has no index is not used.
+    """
+    d = check_places(input, dim, index, src, "scatter_add")
     if src._value.dtype != input._value.dtype:
-        raise ShapeError(f"scatter_add: src is {src.dtype} but input is {input.dtype}")
-    if src._value.shape != index._value.shape:
-        src = s.index(src, index=tuple(slice(0, n) for n in index._value.shape))
-    return indexed.scatter_add(input, index, src, dim=d)
+        raise DtypeError(f"scatter_add: src is {src.dtype} but input is {input.dtype}; convert one of them")
+    return indexed.scatter_add(input, index, cropped(src, index), dim=d)
+
+
+def cropped(src: Tensor, index: Tensor) -> Tensor:
+    """The part of ``src`` that has an index."""
+    if src._value.shape == index._value.shape:
+        return src
+    return s.index(src, index=tuple(slice(0, n) for n in index._value.shape))
 
 
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The positions in the vector ``index`` along ``dim``; a copy."""
+    if not input._value.ndim:
+        return reshape_to(index_select(reshape_to(input, shape=(1,)), dim, index), shape=())
     d = one_dim(dim, input._value.ndim, "index_select")
     _check_index(index, input._value.shape[d], "index_select")
     pattern = (slice(None),) * d + ("array",)

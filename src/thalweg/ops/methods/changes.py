@@ -12,12 +12,13 @@ from ...core.tape import edge_of
 from ...core.tensor import Tensor, wrap
 from ...errors import DtypeError, ShapeError
 from .. import creation, elementwise, functions, shaping
+from .. import shape as s
 from ..base import convert
 from ..broadcast import expand as expand_to
-from ..dims import one_dim
-from ..index import index_put
+from ..index import along, index_put
 from ..inplace import apply_inplace, check_writable, overwrite
 from ..random import default_generator
+from ..shaping import check_places, cropped
 from .binding import inplace_binary, inplace_unary
 
 e = elementwise
@@ -108,6 +109,8 @@ class InPlace:
         stored = convert(source, dtype=self._value.dtype) if source._value.dtype != self._value.dtype else source
         if stored._value.shape != self._value.shape:
             stored = expand_to(stored, shape=self._value.shape)
+        elif stored is src and state.recording and src.requires_grad:
+            stored = s.copy(src)  # a node of its own, so that hooks on this tensor are not hooks on src
         return overwrite(self, stored._value, edge_of(stored) if state.recording else None)
 
     def fill_(self: Any, value: Any) -> Tensor:
@@ -139,10 +142,11 @@ class InPlace:
 
     def scatter_(self: Any, dim: Any, index: Tensor, src: Any) -> Tensor:
         """src written at [index[i][j]][j] for dim 0, and so for the others."""
-        from ..index import along
-
         value = src if isinstance(src, Tensor) else wrap(np.full(index._value.shape, src, self._value.dtype))
-        d = one_dim(dim, self._value.ndim, "scatter_")
+        d = check_places(self, dim, index, value, "scatter_")
+        if value._value.dtype != self._value.dtype:
+            raise DtypeError(f"scatter_: src is {value.dtype} but the tensor is {self.dtype}; convert one of them")
+        value = cropped(value, index)
         places = along(index._value, d)
         pattern = ("array",) * self._value.ndim
         return apply_inplace(self, index_put, (self, value, *places), "scatter_", pattern=pattern, accumulate=False)

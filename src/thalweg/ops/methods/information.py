@@ -13,6 +13,7 @@ from ...errors import AutogradError, ShapeError
 from .. import creation, elementwise, shaping
 from .. import shape as s
 from ..base import convert
+from ..dims import one_dim
 from .binding import function
 
 e = elementwise
@@ -55,7 +56,8 @@ class Information:
 
     def size(self: Any, dim: int | None = None) -> Any:
         """The shape, or the size along ``dim``."""
-        return Size(self._value.shape) if dim is None else self._value.shape[dim]
+        shape = self._value.shape
+        return Size(shape) if dim is None else shape[one_dim(dim, len(shape), "size")]
 
     def dim(self: Any) -> int:
         """The number of dimensions."""

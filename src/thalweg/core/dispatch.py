@@ -26,7 +26,9 @@ Tanh (one input, saves its output) the generated functions read, shortened::
 
 from __future__ import annotations
 
+import functools
 import inspect
+import types
 from typing import Any
 
 import numpy as np
@@ -117,12 +119,26 @@ def attach(cls: type) -> None:
 
 
 def _define(cls: type, name: str, source: str, scope: dict[str, Any]) -> None:
-    namespace: dict[str, Any] = {}
-    exec(compile(source, f"<{name} of {cls.__name__}>", "exec"), scope, namespace)
-    function = namespace[name]
+    """Set the function that ``source`` defines on the class.
+
+    Classes that declare the same share the source, compiled once; each gets a code object of its own, as the
+    interpreter adapts code to the types that it meets.
+    """
+    template = _compiled(source, name)
+    code = template.__code__.replace(co_filename=f"<{name} of {cls.__name__}>")
+    function = types.FunctionType(code, scope, name, template.__defaults__)
+    function.__kwdefaults__ = template.__kwdefaults__
     function.__qualname__ = f"{cls.__qualname__}.{name}"
     function.__module__ = cls.__module__
     setattr(cls, name, function)
+
+
+@functools.cache
+def _compiled(source: str, name: str) -> types.FunctionType:
+    namespace: dict[str, Any] = {"NO_PARAMS": NO_PARAMS}
+    exec(compile(source, f"<{name}>", "exec"), namespace)
+    function: types.FunctionType = namespace[name]
+    return function
 
 
 def _join(template: str, arity: int) -> str:

@@ -362,6 +362,7 @@ SHAPES = [
     Sample(shape.view_scatter, [(4, 3), ()], _scattered, {"steps": STEPS}),
     Sample(shape.view_scatter, [(4, 3), (12,)], _scattered, {"steps": ((broadcast.reshape, {"shape": (12,)}),)}),
     Sample(shape.view_scatter, [(3,), (3,)], _scattered, {"steps": ()}),
+    Sample(shape.view_scatter, [(), ()], _scattered, {"steps": ()}),
     *[Sample(shape.copy, [s], lambda x: x + np.zeros((), x.dtype), kinds="fi") for s in ((3, 4), (), (0, 3))],
     *[
         Sample(shape.flip, [s], _reversed, {"dims": d}, kinds="fiub")
@@ -404,14 +405,14 @@ def _put(x: Any, value: Any, *indices: Any, pattern: Any, accumulate: bool) -> A
 def _gathered(x: Any, i: Any, dim: int) -> Any:
     y = np.empty(i.shape, x.dtype)
     for place in np.ndindex(i.shape):
-        y[place] = x[(*place[:dim], int(i[place]), *place[dim + 1 :])]
+        y[place] = x[(*place[:dim], int(i[place]), *place[dim + 1 :])[: x.ndim]]
     return y
 
 
 def _scatter_added(x: Any, i: Any, src: Any, dim: int) -> Any:
     y = x.copy()
     for place in np.ndindex(i.shape):
-        y[(*place[:dim], int(i[place]), *place[dim + 1 :])] += src[place]
+        y[(*place[:dim], int(i[place]), *place[dim + 1 :])[: x.ndim]] += src[place]
     return y
 
 
@@ -444,6 +445,7 @@ INDEXING = [
         for a in (False, True)
         if a or not (len(i[0].reshape(-1)) != len(set(i[0].reshape(-1))) and len(i) == 1)
     ],
+    Sample(index.index_put, [(), ()], _put, {"pattern": (), "accumulate": False}),
     Sample(index.index_put, [(3, 4), (), np.array([2, 0])], _put, {"pattern": (ARRAY,), "accumulate": False}),
     Sample(index.index_put, [(3, 4), (2, 1), np.array([2, 0])], _put, {"pattern": (ARRAY,), "accumulate": True}),
     *[
@@ -452,6 +454,7 @@ INDEXING = [
             ((3, 4), np.array([[0, 3, 3], [1, 1, 0]]), 1), ((3, 4), np.array([[2, 0], [0, 0], [1, 2], [2, 2]]), 0),
             ((3, 4), np.array([[0], [3], [2]]), 1), ((5,), np.array([4, 4, 0]), 0),
             ((3, 4), np.zeros((0, 2), np.int64), 1),
+            ((), np.array(0), 0),
         )
     ],
     *[
@@ -460,7 +463,7 @@ INDEXING = [
             ((3, 4), np.array([[0, 3, 3], [1, 1, 0]]), (2, 3), 1),
             ((3, 4), np.array([[2, 0], [0, 0], [1, 2]]), (3, 2), 0),
             ((3, 4), np.array([[0], [3], [2]]), (3, 1), 1), ((5,), np.array([4, 4, 0]), (3,), 0),
-            ((3, 4), np.zeros((0, 2), np.int64), (0, 2), 1),
+            ((3, 4), np.zeros((0, 2), np.int64), (0, 2), 1), ((), np.array(0), (), 0),
         )
     ],
 ]  # fmt: skip

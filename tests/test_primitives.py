@@ -135,6 +135,16 @@ def test_memory_order_does_not_matter(sample):
             np.testing.assert_array_equal(a, b, err_msg="an input was changed")
 
 
+@pytest.mark.parametrize("sample", [s for s in SAMPLES if any(np.ndim(v) == 0 for v in s.values())], ids=str)
+def test_numpy_scalars_count_as_0d_arrays(sample):
+    """NumPy returns scalars, which can't be changed in place, where arrays of no axes are meant."""
+    values = sample.values()
+    scalars = [v[()] if isinstance(v, np.ndarray) else v for v in values]
+    y, want = sample.primitive(*scalars, **sample.params), sample.primitive(*values, **sample.params)
+    np.testing.assert_array_equal(y, want)
+    assert np.asarray(y).dtype == np.asarray(want).dtype
+
+
 @EACH
 def test_expanded_inputs(sample):
     """Inputs whose elements share memory (stride 0), as expand makes them."""

@@ -630,6 +630,16 @@ def test_python_numbers_keep_their_digits_in_float64(change):
     assert change(tw.ones(2, dtype=tw.float64)).tolist() == [0.3, 0.3]
 
 
+def test_zero_dimensional_tensors_that_are_overwritten():
+    x = leaf([1.0, 2.0])
+    y = x[1].clone()
+    y.fill_(0.3)
+    z = x[0] * 1
+    z[...] = x[1]
+    (y + z).backward()
+    assert equals(x.grad, [0.0, 1.0])
+
+
 def test_a_copied_value_has_a_node_of_its_own():
     x = leaf([1.0, 2.0])
     y = x * 1

@@ -80,7 +80,7 @@ class IndexPut(Primitive):
     saves = _AllFrom(2)
 
     def forward(self, x: Any, value: Any, *indices: Any, pattern: tuple[Any, ...], accumulate: bool) -> Any:
-        y = x.copy()
+        y = np.array(x, order="C")
         self.write(y, value, *indices, pattern=pattern, accumulate=accumulate)
         return y
 
@@ -135,7 +135,7 @@ class ScatterAdd(Primitive):
     saves = (1,)
 
     def forward(self, x: Any, index: Any, src: Any, dim: int) -> Any:
-        y = x.copy()
+        y = np.array(x, order="C")
         where = along(index, dim)
         np.add.at(y, where, src[tuple(slice(0, n) for n in index.shape)])
         return y

@@ -70,7 +70,7 @@ class ViewScatter(Primitive):
     outlines = True
 
     def forward(self, base: Any, value: Any, steps: tuple[Any, ...]) -> Any:
-        y = base.copy()
+        y = np.array(base, order="C")
         view = _follow(y, steps)
         if np.may_share_memory(view, y):
             view[...] = value

@@ -165,6 +165,17 @@ def gradients(machine: Machine) -> Any:
         return error
 
 
+def second_derivatives(machine: Machine) -> Any:
+    """d (sum of squared gradients) / d leaves, or the error."""
+    m = machine.m
+    try:
+        first = m.autograd.grad(total(machine), machine.leaves, create_graph=True, allow_unused=True)
+        squares = [(g * g).sum() for g in first if g is not None and g.requires_grad]
+        return m.autograd.grad(sum(squares), machine.leaves, retain_graph=True, allow_unused=True) if squares else None
+    except RuntimeError as error:
+        return error
+
+
 class Program:
     """The steps on fixed inputs."""
 
@@ -206,19 +217,25 @@ class Program:
             check_values(ours, theirs)
         for x, t in zip(ours.tensors, theirs.tensors, strict=True):
             assert x.requires_grad == t.requires_grad
+        if total(theirs) is None:
+            return
+        second = second_derivatives(ours), second_derivatives(theirs)
         self.compare(gradients(ours), gradients(theirs), done)
+        if not any(isinstance(s, Exception) for s in second):
+            self.compare(*second, done)
 
     def compare(self, got: Any, want: Any, done: list[Any]) -> None:
         if isinstance(want, Exception) and not isinstance(got, Exception):
             self.check_by_differences(got, done)  # such as x.mul_(x): we keep a copy of what the rule needs
             return
         assert isinstance(got, Exception) == isinstance(want, Exception), (got, want)
-        if got is None or isinstance(got, Exception):
+        if isinstance(got, Exception):
             return
+        got, want = (v or (None, None) for v in (got, want))
         for g, h in zip(got, want, strict=True):
             if g is not None or h is not None:
                 shape = tuple((g if h is None else h).shape)
-                mine, yours = (np.zeros(shape) if v is None else v.numpy() for v in (g, h))
+                mine, yours = (np.zeros(shape) if v is None else v.numpy(force=True) for v in (g, h))
                 np.testing.assert_allclose(mine, yours, rtol=1e-8, atol=1e-10)
 
     def check_by_differences(self, got: Any, done: list[Any]) -> None:

@@ -322,3 +322,41 @@ def test_backward_of_tensors_that_hold_symbolic_values(sample):
     for a, x in zip(first, xs, strict=True):
         if a.requires_grad:
             tw.autograd.grad(a, x, wrap(Recorded(np.ones(a.shape), tape)), retain_graph=True, allow_unused=True)
+
+
+COMPOSED = {
+    "numbers": lambda x, v: (2 - x * 3.0) / (1 + x) + x**2 + 2.0**x,
+    "comparison": lambda x, v: tw.where((x > 0.5) & ~(x == v), x, 0.0),
+    "spread": lambda x, v: x.var(0) * x.std() + x.norm(dim=1).sum() + x.mean(),
+    "exponentials": lambda x, v: tw.logsumexp(x, 1).sum() + tw.softmax(x, 1) * tw.log_softmax(x, 0),
+    "shapes": lambda x, v: x.reshape(-1).view(2, 6).flatten().unsqueeze(0).squeeze(0),
+    "indices": lambda x, v: x[1:, 0].sum() + x[[0, 2]].sum() + x[tw.tensor([0, 1])].sum() + x[..., None, -1].sum(),
+    "joins": lambda x, v: tw.cat([x, x * 2]).sum(0) + tw.stack([x, x], 1).sum() + len(x) + x.numel(),
+    "extremes": lambda x, v: x.max(1).values.sum() + x.amin(0) + x.clamp(0.3, 0.8),
+    "products": lambda x, v: (x @ v).sum() + (x @ x.T).sum() + tw.outer(v, v).sum() + tw.addmm(v, x, x.T @ x),
+    "copies": lambda x, v: x.flip(0) + x.roll(1, 0) + v.repeat(3, 1) + v.expand(3, 4) + x.clone() + x.tril(),
+    "pieces": lambda x, v: (
+        x.split(2)[1] + x.chunk(2, 1)[0].sum() + x.unbind()[0] + x.gather(1, tw.tensor([[0], [1], [2]])).sum()
+    ),
+    "sums": lambda x, v: (
+        x.cumsum(0) + x.prod(1, keepdim=True) + x.masked_fill(tw.tensor([True, False, True, False]), 0.0)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COMPOSED)
+def test_public_functions_on_symbolic_values(name):
+    """They are composed of primitives, so an interpreter sees nothing else, forward and backward."""
+    rng = np.random.default_rng(3)
+    a, b, tape = rng.uniform(0.2, 1, (3, 4)), rng.uniform(0.2, 1, 4), []
+    outcomes = []
+    for inputs in (
+        [tw.tensor(a, requires_grad=True), tw.tensor(b, requires_grad=True)],
+        [wrap(Recorded(v, tape)).requires_grad_() for v in (a, b)],
+    ):
+        y = COMPOSED[name](*inputs).sum()
+        gradients = tw.autograd.grad(y, inputs, create_graph=True, materialize_grads=True)
+        outcomes.append([getattr(t._value, "inner", t._value) for t in (y, *gradients)])
+    for value, symbolic in zip(*outcomes, strict=True):
+        np.testing.assert_allclose(symbolic, value, rtol=1e-12, atol=1e-13)
+    assert tape

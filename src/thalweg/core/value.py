@@ -7,6 +7,7 @@ rules are written in primitives and operators, so they run on these values as th
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ __all__ = ["SymbolicValue"]
 
 
 class SymbolicValue:
-    """A value that interprets primitives. It has ``shape``, ``dtype`` (NumPy's) and ``ndim`` like an array."""
+    """A value that interprets primitives; like an array it has ``shape``, ``dtype`` (NumPy's), ``ndim`` and ``size``."""
 
     __slots__ = ()
 
@@ -26,6 +27,11 @@ class SymbolicValue:
     @property
     def ndim(self) -> int:
         return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
 
     def interpret(self, primitive: Primitive, values: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """The result of ``primitive(*values, **params)``, at least one of the values being of this class."""

@@ -98,7 +98,7 @@ class Operators:
     def __len__(self: Any) -> int:
         if not self._value.ndim:
             raise TypeError("len() of a 0-d tensor")
-        return len(self._value)
+        return int(self._value.shape[0])
 
     def __iter__(self: Any) -> Iterator[Tensor]:
         if not self._value.ndim:

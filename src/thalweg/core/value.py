@@ -17,7 +17,7 @@ __all__ = ["SymbolicValue"]
 
 
 class SymbolicValue:
-    """A value that interprets primitives; like an array it has ``shape``, ``dtype`` (NumPy's), ``ndim`` and ``size``."""
+    """A value that interprets primitives. Like arrays it has shape, dtype (NumPy's), ndim and size."""
 
     __slots__ = ()
 

@@ -5,9 +5,10 @@
     python benchmarks/eager.py --in-process  # both libraries in one process
 
 A step is ``zero_grad``, forward, loss, ``backward``, ``optimizer.step``. Both libraries run the same lines of Python
-from the same weights on the same batches, so their losses after a number of steps, printed too, must agree. Each has a
-process of its own, unless --in-process is given. They take turns, a short round each, so that a change of the machine's
-speed meets both, and the medians over the rounds are compared.
+from the same weights on the same batches, so their losses after a number of steps, printed too, must agree. The column
+"numpy" is the same step written by hand for this kind of network: what eager NumPy can reach. Each has a process of its
+own, unless --in-process is given. They take turns, a short round each, so that a change of the machine's speed meets
+all, and the medians over the rounds are compared. The ratio is that of torch to thalweg.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-FRAMEWORKS = ("thalweg", "torch")
+FRAMEWORKS = ("thalweg", "torch", "numpy")
 BATCHES = 32  # different mini-batches, used in turn
 STEPS_TO_LOSS = 200
 
@@ -64,39 +65,95 @@ class Result:
         """How many times faster the first framework is than the second."""
         if len(self.rounds) < 2:
             return None
-        first, second = self.rounds
+        first, second = list(self.rounds)[:2]
         return self.median(second) / self.median(first)
 
 
 # -- the work -------------------------------------------------------------------------------------------------
 
 
+def numbers(case: Case) -> tuple[list[Any], list[tuple[Any, Any]]]:
+    """Weights and biases, layer by layer, and the batches, as arrays: the same for all frameworks."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    parameters = []
+    for fan_in, fan_out in zip(case.sizes, case.sizes[1:], strict=False):
+        parameters.append(rng.uniform(-(fan_in**-0.5), fan_in**-0.5, (fan_out, fan_in)).astype(np.float32))
+        parameters.append(rng.uniform(-(fan_out**-0.5), fan_out**-0.5, fan_out).astype(np.float32))
+    batches = [
+        (rng.standard_normal((case.batch, case.sizes[0]), np.float32), rng.integers(0, case.sizes[-1], case.batch))
+        for _ in range(BATCHES)
+    ]
+    return parameters, batches
+
+
+class ByHand:
+    """The step in plain NumPy: forward, cross-entropy, its gradient layer by layer, SGD."""
+
+    def __init__(self, case: Case) -> None:
+        import numpy as np
+
+        self.np = np
+        parameters, self.batches = numbers(case)
+        self.weights, self.biases = parameters[0::2], parameters[1::2]
+        self.rows = np.arange(case.batch)
+        self.rate = np.float32(0.01)
+        self.next = 0
+
+    def forward(self, x: Any) -> tuple[list[Any], Any]:
+        """The input of each layer, and the logarithms of the classes' probabilities."""
+        np, inputs = self.np, [x]
+        for w, b in zip(self.weights, self.biases, strict=True):
+            y = inputs[-1].dot(w.T)
+            y += b
+            inputs.append(np.maximum(y, 0))
+        y -= np.maximum.reduce(y, axis=1, keepdims=True)
+        y -= np.log(np.add.reduce(np.exp(y), axis=1, keepdims=True))
+        return inputs, y
+
+    def step(self) -> Any:
+        """The step that is timed."""
+        np = self.np
+        x, target = self.batches[self.next]
+        self.next = (self.next + 1) % BATCHES
+        inputs, y = self.forward(x)
+        loss = np.add.reduce(y[self.rows, target]) / -len(target)
+        dy = np.exp(y)
+        dy[self.rows, target] -= 1
+        dy /= len(target)
+        gradients = []
+        for i in reversed(range(len(self.weights))):
+            gradients.append((i, dy.T.dot(inputs[i]), np.add.reduce(dy, 0)))
+            if i:
+                dy = dy.dot(self.weights[i]) * (inputs[i] > 0)
+        for i, dw, db in gradients:
+            self.weights[i] -= self.rate * dw
+            self.biases[i] -= self.rate * db
+        return loss
+
+    def average_loss(self) -> float:
+        """Over all batches, without training."""
+        return statistics.fmean(-float(self.forward(x)[1][self.rows, t].mean()) for x, t in self.batches)
+
+
 class Trainer:
     """A network of one framework with its optimiser and its data, made of the same numbers in each."""
 
     def __init__(self, framework: str, case: Case) -> None:
-        import numpy as np
-
         self.library: Any = importlib.import_module(framework)
         if framework == "torch":
             self.library.set_num_threads(1)
         nn, optim = (importlib.import_module(f"{framework}.{name}") for name in ("nn", "optim"))
-        rng = np.random.default_rng(0)
         layers: list[Any] = []
         for fan_in, fan_out in zip(case.sizes, case.sizes[1:], strict=False):
             layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
         self.model = nn.Sequential(*layers[:-1])
+        parameters, batches = numbers(case)
         with self.library.no_grad():
-            for p in self.model.parameters():
-                bound = p.shape[-1] ** -0.5
-                p.copy_(self.tensor(rng.uniform(-bound, bound, tuple(p.shape)).astype(np.float32)))
-        self.batches = [
-            (
-                self.tensor(rng.standard_normal((case.batch, case.sizes[0]), np.float32)),
-                self.tensor(rng.integers(0, case.sizes[-1], case.batch)),
-            )
-            for _ in range(BATCHES)
-        ]
+            for p, array in zip(self.model.parameters(), parameters, strict=True):
+                p.copy_(self.tensor(array))
+        self.batches = [(self.tensor(x), self.tensor(y)) for x, y in batches]
         self.criterion = nn.CrossEntropyLoss()
         self.optimizer = optim.SGD(self.model.parameters(), lr=0.01)
         self.next = 0
@@ -125,11 +182,11 @@ class Worker:
 
     def __init__(self, framework: str) -> None:
         self.framework = framework
-        self.trainer: Trainer | None = None
+        self.trainer: Trainer | ByHand | None = None
 
     def start(self, case: Case) -> float:
         """Train a fresh network for STEPS_TO_LOSS steps, which also warms up; returns its loss."""
-        self.trainer = Trainer(self.framework, case)
+        self.trainer = ByHand(case) if self.framework == "numpy" else Trainer(self.framework, case)
         for _ in range(STEPS_TO_LOSS):
             self.trainer.step()
         return self.trainer.average_loss()
@@ -246,7 +303,7 @@ def report(results: list[Result], imports: dict[str, float], versions: dict[str,
     """The results as Markdown."""
     names = list(versions)
     about = machine()
-    used = ", ".join(f"{name} {version}" for name, version in versions.items())
+    used = ", ".join(f"{name} {version}" for name, version in versions.items() if name != "numpy")
     header = [
         "Network",
         *(f"{n}, µs a step" for n in names),
@@ -312,7 +369,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--frameworks", nargs="+", choices=FRAMEWORKS, default=list(FRAMEWORKS), metavar="NAME")
     parser.add_argument("--rounds", type=int, default=25, help="rounds of each framework (default 25)")
     parser.add_argument("--steps", type=int, default=100, help="steps in a round (default 100)")
-    parser.add_argument("--in-process", action="store_true", help="both frameworks in one process")
+    parser.add_argument("--in-process", action="store_true", help="all frameworks in one process")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--worker", choices=FRAMEWORKS, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)

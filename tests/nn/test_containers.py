@@ -281,3 +281,21 @@ def test_parameter_dict_refusals_and_repr() -> None:
         "ParameterDict(\n  (w): Parameter containing: [thalweg.float32 of size 2]\n"
         "  (s): Parameter containing: [thalweg.float32 of size ]\n)"
     )
+
+
+def test_a_linear_and_a_relu_are_joined_only_as_they_come() -> None:
+    x = tw.tensor([[1.0, -2.0]])
+    net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    net[0].forward = lambda input: tw.tensor([[7.0, -7.0, 0.0]])  # a forward() set on one of the modules counts
+    assert net(x).tolist() == [[7.0, 0.0, 0.0]]
+    net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    net[1].forward = lambda input: input - 1
+    assert tw.equal(net(x), net[0](x) - 1)
+    mask = tw.tensor([[True, False], [False, False], [False, True]])
+    net = nn.Sequential(nn.MaskedLinear(2, 3, mask), nn.ReLU())  # a subclass computes something of its own
+    assert tw.equal(net(x), tw.relu(net[0](x)))
+    assert net(x)[0, 1].item() == max(net[0].bias[1].item(), 0.0)
+    seen = []
+    net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    net[0].register_forward_hook(lambda module, args, output: seen.append(output))
+    assert tw.equal(net(x), tw.relu(seen[0]))

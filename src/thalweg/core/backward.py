@@ -18,7 +18,6 @@ from .tensor import Tensor, wrap
 __all__ = ["backward", "grad"]
 
 ndarray = np.ndarray
-new = object.__new__
 
 
 def backward(
@@ -365,14 +364,11 @@ def _accumulate(gradients: dict[Any, Any], create_graph: bool) -> None:
         if create_graph:
             leaf._grad = dy if old is None else old + dy
         elif old is None:
-            leaf._grad = grad = new(Tensor)
             if type(dy) is ndarray and (
                 getrefcount(dy) > _unshared or dy.base is not None or not dy.flags.c_contiguous
             ):
                 dy = dy.copy(order="C")
-            grad._value = dy if type(dy) is ndarray or not isinstance(dy, np.generic) else np.asarray(dy)
-            grad._node = grad._grad = grad._view = grad._extra = None
-            grad._version = [0]
+            leaf._grad = wrap(dy)
         elif old._node is None and type(old._value) is ndarray:
             old._value += dy
             mark_changed(old)

@@ -190,7 +190,6 @@ def _call_source(cls: Any, arity: int) -> str:
     tracked = "x{i}._node is not None or x{i}._view is not None"
     return _CALL.format(
         signature=inputs + (", *, " + ", ".join(names) if names else ""),
-        inputs=inputs,
         any_tensor=" or ".join(f"isinstance(x{i}, Tensor)" for i in range(arity)),
         values=values,
         forward=_join("v{i}", arity) + "".join(f", {n}" for n in names),

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any, Self, overload
 
 from ..errors import ArgumentError
+from ..ops.linalg import linear_relu
 from .activations import ReLU
 from .hooks import everywhere
 from .linear import Linear
@@ -103,6 +104,11 @@ class _ModuleSequence(Numbered):
         self._renumber(members)
 
 
+def _is_plain(module: Module, cls: type[Module]) -> bool:
+    """Whether the module computes what its class says: no subclass, no hooks, no forward() of its own."""
+    return type(module) is cls and module._hooks is None and "forward" not in module.__dict__
+
+
 class Sequential(_ModuleSequence):
     """Modules one after the other: the output of each is the input of the next.
 
@@ -128,17 +134,17 @@ class Sequential(_ModuleSequence):
                 self.add_module(str(i), module)
 
     def forward(self, input: Any) -> Any:
-        """The last module's output. A Linear and a ReLU behind it, both without hooks, are one operation."""
+        """The last module's output. A Linear and a ReLU behind it, both as they come, are one operation."""
         members = self.__dict__
         waiting: Linear | None = None  # a Linear whose successor is not known yet
         for name in members["_module_names"]:
             module = members[name]
             if waiting is not None:
-                if type(module) is ReLU and module._hooks is None:
-                    input, waiting = waiting.forward_relu(input), None
+                if _is_plain(module, ReLU):
+                    input, waiting = waiting._apply_with(linear_relu, input), None
                     continue
                 input, waiting = waiting.forward(input), None
-            if type(module) is Linear and module._hooks is None and not everywhere:
+            if _is_plain(module, Linear) and not everywhere:
                 waiting = module
             else:
                 input = module(input)

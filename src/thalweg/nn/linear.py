@@ -10,7 +10,7 @@ from ..core.tensor import Tensor
 from ..errors import ArgumentError, DtypeError, ShapeError
 from ..ops.base import where
 from ..ops.creation import empty
-from ..ops.linalg import linear, linear_relu
+from ..ops.linalg import linear
 from . import functional as F
 from . import init
 from .functional.linear import linear_error
@@ -74,11 +74,8 @@ class Linear(Module):
         """The weighted sums."""
         return self._apply_with(linear, input)
 
-    def forward_relu(self, input: Tensor) -> Tensor:
-        """The weighted sums with negative ones replaced by 0: what this layer and a ReLU give, in one operation."""
-        return self._apply_with(linear_relu, input)
-
     def _apply_with(self, primitive: Any, input: Tensor) -> Tensor:
+        """What ``linear``, or ``linear_relu`` for this layer and a ReLU behind it, makes of input, weight and bias."""
         weight = self.weight
         try:
             if input._value.dtype != weight._value.dtype:

@@ -123,15 +123,7 @@ class Elementwise(Primitive):
 
 
 # Where NumPy treats a Python number beside an array of this kind as PyTorch does.
-_FITS: dict[tuple[str, type], bool] = {
-    ("f", float): True,
-    ("f", int): True,
-    ("f", bool): True,
-    ("i", int): True,
-    ("i", bool): True,
-    ("u", bool): True,
-    ("b", bool): True,
-}
+_FITS = frozenset({("f", float), ("f", int), ("f", bool), ("i", int), ("i", bool), ("u", bool), ("b", bool)})
 
 
 def _constant(x: Any, target: np.dtype[Any]) -> Any:

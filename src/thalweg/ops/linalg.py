@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -118,14 +119,7 @@ class LinearRelu(Linear):
 
 def _rows(x: Any) -> Any:
     """As a matrix: all axes but the last become one."""
-    return x if x.ndim == 2 else reshape(x, shape=(_count(x.shape), x.shape[-1]))
-
-
-def _count(shape: Any) -> int:
-    n = 1
-    for size in shape[:-1]:
-        n *= size
-    return n
+    return x if x.ndim == 2 else reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 matmul, linear, linear_relu = Matmul(), Linear(), LinearRelu()

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "ArgumentError",
     "AutogradError",
+    "CompileError",
     "DataError",
     "DependencyError",
     "DivergenceError",
@@ -16,6 +17,7 @@ __all__ = [
     "StateDictError",
     "TargetError",
     "ThalwegError",
+    "TraceError",
     "WorkerError",
 ]
 
@@ -38,6 +40,10 @@ class ArgumentError(ThalwegError, RuntimeError, ValueError):
 
 class AutogradError(ThalwegError, RuntimeError):
     """Differentiation was asked for where it can't be done, or was disturbed by an in-place change."""
+
+
+class CompileError(ThalwegError, RuntimeError):
+    """A function can't be compiled."""
 
 
 class DataError(ThalwegError, ValueError):
@@ -72,6 +78,10 @@ class StateDictError(ThalwegError, RuntimeError, KeyError):
 
 class TargetError(ThalwegError, IndexError, RuntimeError):
     """A target names a class that does not exist."""
+
+
+class TraceError(CompileError):
+    """A function does something that a compiled program could not repeat."""
 
 
 class WorkerError(ThalwegError, RuntimeError):

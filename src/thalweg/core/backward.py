@@ -364,13 +364,14 @@ def _accumulate(gradients: dict[Any, Any], create_graph: bool) -> None:
         if create_graph:
             leaf._grad = dy if old is None else old + dy
         elif old is None:
-            if type(dy) is ndarray and (
+            if type(dy) is not ndarray or (
                 getrefcount(dy) > _unshared or dy.base is not None or not dy.flags.c_contiguous
             ):
                 dy = dy.copy(order="C")
             leaf._grad = wrap(dy)
-        elif old._node is None and type(old._value) is ndarray:
-            old._value += dy
+        elif old._node is None and hasattr(old._value, "__iadd__"):
+            value = old._value
+            value += dy
             mark_changed(old)
         else:
             leaf._grad = wrap(old._value + dy)
@@ -381,7 +382,7 @@ def _accumulate(gradients: dict[Any, Any], create_graph: bool) -> None:
 
 def _own(value: Any) -> Any:
     """A gradient that is handed out must not share the memory of anything else."""
-    return value.copy(order="C") if type(value) is ndarray else value
+    return value.copy(order="C") if hasattr(value, "copy") else value
 
 
 def _count_unshared() -> int:

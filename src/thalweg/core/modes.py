@@ -7,7 +7,10 @@ import inspect
 import threading
 from collections.abc import Callable, Generator
 from types import TracebackType
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+if TYPE_CHECKING:
+    from .value import Tracer
 
 __all__ = [
     "enable_grad",
@@ -24,6 +27,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 class _State(threading.local):
     recording: bool = True
     inference: bool = False
+    tracer: Tracer | None = None  # what records a whole function in this thread
 
 
 state = _State()

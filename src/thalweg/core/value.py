@@ -8,12 +8,14 @@ rules are written in primitives and operators, so they run on these values as th
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .primitive import Primitive
 
-__all__ = ["SymbolicValue"]
+__all__ = ["SymbolicValue", "Tracer"]
 
 
 class SymbolicValue:
@@ -35,4 +37,52 @@ class SymbolicValue:
 
     def interpret(self, primitive: Primitive, values: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """The result of ``primitive(*values, **params)``, at least one of the values being of this class."""
+        raise NotImplementedError
+
+    def copy(self, order: str = "C") -> Any:
+        """The same value in memory of its own; itself, where values can't be changed."""
+        return self
+
+
+class Tracer:
+    """One that records a whole function, with everything that the function reads and writes outside.
+
+    While ``core.modes.state.tracer`` holds one, all tensors of the thread hold its symbolic values. Code that reads
+    or changes anything else than tensors tells the tracer, so that the record stays true in later runs.
+    """
+
+    def number(self, container: Any, key: Any, *path: Any) -> Any:
+        """The number ``container[key][path]...`` as a value that is read anew for each run.
+
+        It computes in double precision and takes the dtype of the arrays it meets. Comparing it gives a Python bool;
+        the record then holds only while the comparison comes out the same.
+        """
+        raise NotImplementedError
+
+    def watch(self, container: Any, key: Any) -> Any:
+        """``container[key]`` (None if there is none); the record holds while it is the same object or number."""
+        raise NotImplementedError
+
+    def effect(self, function: Callable[..., Any], *values: Any) -> None:
+        """Call ``function`` with each run, with what ``values`` have become: before it, or after it if the run has
+        read a number by now, or if there are values.
+        """
+        raise NotImplementedError
+
+    def random(self, generator: Any, blocks: int) -> tuple[Any, int]:
+        """The state of a Generator, (seed, counter) as a symbolic uint64 vector, and the number of blocks that were
+        drawn before; ``blocks`` more are drawn now.
+        """
+        raise NotImplementedError
+
+    def constant(self, array: Any) -> Any:
+        """A symbolic value for an array that is the same in all runs."""
+        raise NotImplementedError
+
+    def stepped(self, params: Any) -> None:
+        """An optimiser has used the gradients of ``params``; those that the function clears itself are not kept."""
+        raise NotImplementedError
+
+    def suspended(self) -> AbstractContextManager[None]:
+        """A stretch of code that runs for real, once: it prepares state that the function keeps outside."""
         raise NotImplementedError

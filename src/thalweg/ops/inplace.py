@@ -67,7 +67,7 @@ def _detach_saved(node: Node, x: Tensor) -> None:
     inputs, cells = list(node.inputs), list(node.cells)
     for i, cell in enumerate(cells):
         if cell is x._version:
-            inputs[i] = np.array(inputs[i])
+            inputs[i] = inputs[i].copy()
             cells[i] = None
     node.inputs, node.cells = inputs, cells
 

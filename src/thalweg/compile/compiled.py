@@ -1,0 +1,114 @@
+"""``tw.compile``: signatures, records, and when a new one is needed."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..core.dtypes import get_default_dtype
+from ..core.modes import state
+from ..core.tape import LEAF
+from ..core.tensor import Tensor
+from ..errors import TraceError
+from .graph import Graph
+from .guards import Source, free_variables
+from .program import Executable, Interpreted, Program
+from .trace import record
+
+__all__ = ["Compiled", "compile"]
+
+logger = logging.getLogger("thalweg.compile")
+
+
+class Compiled:
+    """A function that is traced when it meets new shapes, and runs as native code from then on.
+
+    ``tw.compile`` makes it.
+    """
+
+    def __init__(self, function: Callable[..., Any], check: bool = False, keep_gradients: bool = False) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.check = check
+        self.keep_gradients = keep_gradients
+        self._programs: dict[Any, list[Program]] = {}
+        self._lock = threading.RLock()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        tensors: list[Tensor] = []
+        key = _signature((args, kwargs), tensors)
+        if state.tracer is not None:  # part of a larger compiled function
+            return self.function(*args, **kwargs)
+        return self._program(key, args, kwargs, tensors)(tensors)
+
+    def _program(self, key: Any, args: Any, kwargs: Any, tensors: list[Tensor]) -> Program:
+        """The program for these arguments; made now if there is none, or none whose guards hold."""
+        key = (key, state.recording, get_default_dtype())
+        reason = None
+        for program in self._programs.get(key, ()):
+            failure = program.guards.failure()
+            if failure is None:
+                return program
+            reason = reason or failure
+        with self._lock:
+            return self._build(key, args, kwargs, tensors, reason)
+
+    def _build(self, key: Any, args: Any, kwargs: Any, tensors: list[Tensor], reason: str | None) -> Program:
+        start = time.perf_counter()
+        variables = free_variables(self.function)
+        recording = record(self.function, args, kwargs, tensors, self.keep_gradients)
+        recording.guards.watched.extend(variables)
+        program = Program(recording, self._executable)
+        if reason is None:
+            reason = "first call" if not self._programs else f"new arguments: {_described(tensors)}"
+        self._programs.setdefault(key, []).insert(0, program)
+        name = getattr(self.function, "__qualname__", repr(self.function))
+        logger.info("compiled %s in %.3f s: %s", name, time.perf_counter() - start, reason)
+        return program
+
+    def _executable(self, graph: Graph) -> Executable:
+        return Interpreted(graph)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """A compiled method is bound like any other."""
+        return self if instance is None else functools.partial(self, instance)
+
+
+def _signature(value: Any, tensors: list[Tensor]) -> Any:
+    """What of an argument makes a new program necessary; its tensors are collected on the way."""
+    if isinstance(value, Tensor):
+        tensors.append(value)
+        array = value._value
+        node = value._node
+        return (array.shape, array.dtype, None if node is None else node is LEAF)
+    if isinstance(value, (list, tuple)):
+        return (type(value), *(_signature(v, tensors) for v in value))
+    if isinstance(value, dict):
+        return (dict, *((k, _signature(v, tensors)) for k, v in value.items()))
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return (type(value), value)
+    if isinstance(value, np.ndarray):
+        raise TraceError(
+            f"a compiled function was given a NumPy array of shape {value.shape}, whose values it could not follow; "
+            "pass tw.from_numpy(array)"
+        )
+    return id(value)
+
+
+def _described(tensors: list[Tensor]) -> str:
+    return ", ".join(f"{x.dtype} {list(x.shape)}" for x in tensors) or "no tensors"
+
+
+def compile(
+    function: Callable[..., Any] | None = None, *, check: bool = False, keep_gradients: bool = False
+) -> Any:
+    """Compile a function of tensors, such as a training step, into native code."""
+    if function is None:
+        return functools.partial(compile, check=check, keep_gradients=keep_gradients)
+    return Compiled(function, check, keep_gradients)

@@ -1,0 +1,135 @@
+"""What a record depends on beside the shapes and dtypes of the arguments: it holds while all of this is as it was."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from operator import attrgetter, is_
+from typing import Any
+
+import numpy as np
+
+from ..core.tensor import Tensor
+
+__all__ = ["Guards", "Source", "free_variables"]
+
+
+class Source:
+    """Where a number or an object is read for each run: ``container[key]``, or the attribute, then ``path``."""
+
+    __slots__ = ("container", "key", "path")
+
+    def __init__(self, container: Any, key: Any, path: tuple[Any, ...] = ()) -> None:
+        self.container = container
+        self.key = key
+        self.path = path
+
+    def read(self) -> Any:
+        """The object that is there now; None if there is none."""
+        container = self.container
+        if hasattr(container, "get"):
+            value = container.get(self.key)
+        elif hasattr(container, "__getitem__"):
+            value = container[self.key]
+        else:
+            value = getattr(container, self.key, None)
+        for step in self.path:
+            value = value[step]
+        return value
+
+    def number(self) -> float:
+        """The number that is there now."""
+        value = self.read()
+        if type(value) is float or type(value) is int:
+            return value
+        return float(np.asarray(value._value if isinstance(value, Tensor) else value).reshape(()))
+
+    def __repr__(self) -> str:
+        return "".join([str(self.key), *(f"[{step}]" for step in self.path)])
+
+
+_TEXT = {"__eq__": "==", "__ne__": "!=", "__lt__": "<", "__le__": "<=", "__gt__": ">", "__ge__": ">="}
+_value, _node = attrgetter("_value"), attrgetter("_node")
+
+
+class Guards:
+    """A list of conditions that is checked before each run, the cheap ones at the speed of C."""
+
+    def __init__(self) -> None:
+        self.numbers: list[tuple[Source, str, float, bool]] = []
+        self.watched: list[tuple[Source, Any]] = []
+        self.tensors: list[Tensor] = []
+        self.outlines: list[tuple[tuple[int, ...], Any, tuple[int, ...]]] = []
+        self.nodes: list[Any] = []
+        self.grads: list[tuple[Tensor, bool]] = []
+        self.conditions: list[tuple[str, Callable[[], Any], Any]] = []
+        self.arrays: list[Any] = []
+
+    def add_tensor(self, x: Tensor, array: Any, node: Any) -> None:
+        """A tensor from outside keeps its shape, dtype and strides, and whether it requires a gradient."""
+        self.tensors.append(x)
+        self.arrays.append(array)
+        self.outlines.append((array.shape, array.dtype, array.strides))
+        self.nodes.append(node)
+
+    def failure(self) -> str | None:
+        """Why the record does not hold any more; None if it does."""
+        if not all(map(is_, map(_node, self.tensors), self.nodes)):
+            return "a tensor's requires_grad was changed"
+        if not all(map(is_, map(_value, self.tensors), self.arrays)) and (reason := self._memory_moved()):
+            return reason
+        for source, operation, other, outcome in self.numbers:
+            if getattr(operator, operation)(source.number(), other) != outcome:
+                return f"{source!r} is {source.number()}, and {source!r} {_TEXT[operation]} {other} was {outcome}"
+        for source, known in self.watched:
+            now = source.read()
+            if now is not known and not _same(now, known):
+                return f"{source!r} was {_short(known)} and is {_short(now)}"
+        for x, had in self.grads:
+            if (x._grad is not None) != had:
+                return f"the gradient of a tensor of shape {tuple(x._value.shape)} {'was there' if had else 'was None'}"
+        for what, read, known in self.conditions:
+            if read() != known:
+                return f"{what} has changed"
+        return None
+
+    def _memory_moved(self) -> str | None:
+        """Other arrays in the same tensors are taken over if they look alike."""
+        for i, x in enumerate(self.tensors):
+            array = x._value
+            if array is self.arrays[i]:
+                continue
+            if (array.shape, array.dtype, array.strides) != self.outlines[i]:
+                shape, dtype, _ = self.outlines[i]
+                return (
+                    f"a tensor outside had shape {tuple(shape)}, {dtype}, and has {tuple(array.shape)}, {array.dtype}"
+                )
+        self.arrays = [x._value for x in self.tensors]
+        return None
+
+
+def _same(a: Any, b: Any) -> bool:
+    return type(a) is type(b) and isinstance(a, (bool, int, float, str, tuple)) and a == b
+
+
+def _short(x: Any) -> str:
+    text = repr(x)
+    return text if len(text) <= 40 else f"another {type(x).__name__}"
+
+
+def free_variables(function: Any) -> list[tuple[Source, Any]]:
+    """The closure's and global variables that a function names, with what they hold now."""
+    function = getattr(function, "__func__", function)
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return []
+    found = []
+    for cell in function.__closure__ or ():
+        source = Source(cell, "cell_contents")
+        found.append((source, source.read()))
+    scope = function.__globals__
+    for name in code.co_names:
+        if name in scope:
+            source = Source(scope, name)
+            found.append((source, source.read()))
+    return found

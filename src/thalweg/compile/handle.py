@@ -1,0 +1,312 @@
+"""Symbolic values: what a Tensor holds while its function is traced.
+
+A Handle stands for a piece of memory, as an ndarray does: tensors that share memory share the handle, or hold
+handles that are views of one another. What the memory contains is a node of the graph; writing exchanges the node,
+and views find theirs anew from the base's.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core.dtypes import FLOAT64, result_dtype
+from ..core.primitive import Primitive, ViewPrimitive
+from ..core.value import SymbolicValue
+from ..errors import TraceError
+from ..ops import elementwise as e
+from ..ops.base import Elementwise, convert
+from ..ops.broadcast import expand, reshape, sum_
+from ..ops.shape import index, permute, view_scatter
+from .graph import Node, apply, constant
+from .lines import user_line
+
+if TYPE_CHECKING:
+    from .trace import Trace
+
+__all__ = ["Handle", "Number"]
+
+
+class Handle(SymbolicValue):
+    """Memory whose content is a node.
+
+    ``parent`` and ``step`` say of a view how it is made; ``plain`` whether the memory is known to be contiguous.
+    """
+
+    __slots__ = ("_node", "_seen", "dtype", "parent", "plain", "shape", "step", "trace", "weak", "writes")
+    __array_ufunc__ = None  # ndarray op Handle is left to Handle
+    __hash__ = object.__hash__  # by identity: == compares the elements
+
+    def __init__(self, trace: Trace, node: Node, weak: bool = False, plain: bool = True) -> None:
+        self.trace = trace
+        self._node = node
+        self.shape = node.shape
+        self.dtype = node.dtype
+        self.weak = weak
+        self.plain = plain
+        self.parent: Handle | None = None
+        self.step: tuple[Primitive, dict[str, Any]] | None = None
+        self.writes = 0
+        self._seen = 0
+
+    # -- memory -------------------------------------------------------------------------------------------
+
+    @property
+    def node(self) -> Node:
+        """What the memory contains now."""
+        if self.parent is not None and self._seen != self.root.writes:
+            assert self.step is not None
+            self._node = apply(self.step[0], self.parent.node, line=user_line(), **self.step[1])
+            self._seen = self.root.writes
+        return self._node
+
+    @property
+    def root(self) -> Handle:
+        """The handle whose memory this one looks at."""
+        handle = self
+        while handle.parent is not None:
+            handle = handle.parent
+        return handle
+
+    def view(self, primitive: Primitive, params: dict[str, Any]) -> Handle:
+        """What a view primitive makes: another look at this memory, or a copy where NumPy would have to make one."""
+        result = Handle(self.trace, apply(primitive, self.node, line=user_line(), **params), self.weak)
+        if primitive is reshape and not self.plain and _without_ones(self.shape) != _without_ones(result.shape):
+            return result
+        result.plain = self.plain and (primitive is reshape or (primitive is index and _is_leading(params["index"])))
+        result.parent, result.step, result._seen = self, (primitive, params), self.root.writes
+        return result
+
+    def write(self, node: Node) -> None:
+        """Exchange the content; a view writes into what it looks at."""
+        if self.parent is None:
+            self._node = node
+            self.writes += 1
+            self.trace.written(self)
+            return
+        if self.step is not None and self.step[0] is expand:
+            raise TraceError(f"{user_line()}: an expanded tensor can't be changed in place; clone() it first")
+        below = apply(view_scatter, self.parent.node, node, steps=(self.step,), line=user_line())
+        self.parent.write(below)
+        self._node, self._seen = node, self.root.writes
+
+    def fill_with(self, value: Any) -> None:
+        """Write ``value``, broadcast and converted to this dtype."""
+        source = self.trace.node_of(value)
+        if source.shape != self.shape:
+            source = apply(expand, source, shape=self.shape, line=user_line())
+        if source.dtype != self.dtype:
+            source = apply(convert, source, dtype=self.dtype, line=user_line())
+        self.write(source)
+
+    def copy(self, order: str = "C") -> Handle:
+        """The same content in memory of its own."""
+        return Handle(self.trace, self.node, self.weak)
+
+    @property
+    def flags(self) -> Any:
+        writeable = self.step is None or self.step[0] is not expand
+        return SimpleNamespace(writeable=writeable, c_contiguous=self.plain)
+
+    @property
+    def itemsize(self) -> int:
+        return int(self.dtype.itemsize)
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.itemsize
+
+    # -- operations ---------------------------------------------------------------------------------------
+
+    def interpret(self, primitive: Primitive, values: tuple[Any, ...], params: dict[str, Any]) -> Any:
+        return self.trace.apply(primitive, values, params)
+
+    @property
+    def T(self) -> Any:  # noqa: N802 - NumPy's name
+        return permute(self, dims=tuple(range(self.ndim))[::-1])
+
+    def sum(self, dim: int) -> Any:
+        return sum_(self, dims=(dim,), keepdim=False)
+
+    def reshape(self, *shape: Any) -> Any:
+        return reshape(self, shape=shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape)
+
+    def astype(self, dtype: Any, **_: Any) -> Any:
+        return self.copy() if self.dtype == dtype else convert(self, dtype=np.dtype(dtype))
+
+    def fill(self, value: Any) -> None:
+        self.fill_with(value)
+
+    def __getitem__(self, key: Any) -> Any:
+        return index(self, index=key if isinstance(key, tuple) else (key,))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if key is Ellipsis:
+            self.fill_with(value)
+        else:
+            self[key].fill_with(value)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __neg__(self) -> Any:
+        return e.neg(self)
+
+    def __invert__(self) -> Any:
+        return e.bitwise_not(self)
+
+    def __iadd__(self, other: Any) -> Any:
+        self.fill_with(e.add(self, other))
+        return self
+
+    # -- what a program that is not running can't answer ----------------------------------------------------
+
+    def _refuse(self, what: str, instead: str) -> TraceError:
+        return TraceError(
+            f"{user_line()}: {what} a tensor (shape {self.shape}) inside a compiled function, where it has no value "
+            f"yet; {instead}"
+        )
+
+    def __bool__(self) -> bool:
+        raise self._refuse(
+            "a branch on the value of", "choose with tw.where(condition, a, b), or take the branch outside"
+        )
+
+    def item(self) -> Any:
+        raise self._refuse("item() of", "return the tensor and read it outside")
+
+    def tolist(self) -> Any:
+        raise self._refuse("tolist() of", "return the tensor and read it outside")
+
+    def __float__(self) -> float:
+        raise self._refuse("float() of", "return the tensor and read it outside")
+
+    def __int__(self) -> int:
+        raise self._refuse("int() of", "return the tensor and read it outside")
+
+    def __index__(self) -> int:
+        raise self._refuse("an index, size or range() from", "index with the tensor itself, as in x[i]")
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise self._refuse("NumPy asks for the values of", "use thalweg's operations, or return the tensor")
+
+    def __repr__(self) -> str:
+        raise self._refuse("printing", "return the tensor and print it outside")
+
+
+class Number(Handle):
+    """A number that is read from somewhere for each run, such as a learning rate.
+
+    ``actual`` is its value now. Python code may use it as a number: what it decides is noted as a guard.
+    """
+
+    __slots__ = ("actual", "source")
+
+    def __init__(self, trace: Trace, node: Node, actual: float, source: Any) -> None:
+        super().__init__(trace, node, weak=True)
+        self.actual = actual
+        self.source = source
+
+    def compare(self, operation: str, other: Any) -> Any:
+        """The outcome now, which later runs must reproduce."""
+        outcome = getattr(float(self.actual), operation)(float(other))
+        self.trace.guard_number(self, operation, float(other), outcome)
+        return outcome
+
+    def __float__(self) -> float:
+        self.compare("__eq__", self.actual)
+        return float(self.actual)
+
+    def __bool__(self) -> bool:
+        return bool(self.compare("__ne__", 0.0))
+
+    def __repr__(self) -> str:
+        return repr(self.actual)
+
+    def item(self) -> Any:
+        return float(self)
+
+
+def _is_leading(key: tuple[Any, ...]) -> bool:
+    """Whether a basic index leaves one contiguous stretch: ints, at most one slice of step 1, then all of the rest."""
+    sliced = False
+    for part in key:
+        if sliced and part != slice(None) and part is not Ellipsis:
+            return False
+        if isinstance(part, slice):
+            if part.step not in (None, 1):
+                return False
+            sliced = True
+        elif part is Ellipsis:
+            sliced = True
+    return True
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(n for n in shape if n != 1)
+
+
+def weak_dtype(primitive: Primitive, values: tuple[Any, ...]) -> Any:
+    """The dtype in which numbers among the operands take part: that of the arrays, or None if there are only numbers."""
+    arrays = [v for v in values if getattr(v, "shape", None) is not None and not getattr(v, "weak", False)]
+    if not arrays:
+        return None
+    target = result_dtype([*arrays, 1.0])
+    return target if target.kind == "f" else FLOAT64
+
+
+def operands(primitive: Primitive, values: tuple[Any, ...], trace: Trace) -> tuple[list[Any], bool]:
+    """The inputs of the node for ``primitive(*values)``, and whether its result is a number as these are."""
+    weak = [isinstance(v, Handle) and v.weak for v in values]
+    numbers_only = any(weak) and isinstance(primitive, Elementwise)
+    target = weak_dtype(primitive, values) if any(weak) else None
+    inputs: list[Any] = []
+    for v, is_weak in zip(values, weak, strict=True):
+        if v is None or isinstance(v, (bool, int, float)):
+            inputs.append(v)
+            continue
+        node = trace.node_of(v)
+        if is_weak and target is not None:
+            node = apply(convert, node, dtype=target, line=user_line()) if node.dtype != target else node
+        elif not is_weak:
+            numbers_only = False
+        inputs.append(node)
+    return inputs, numbers_only
+
+
+def as_node(value: Any) -> Node:
+    """The node of a handle, or a constant for an array or number."""
+    return value.node if isinstance(value, Handle) else constant(np.array(value), user_line())
+
+
+def is_view(primitive: Primitive) -> bool:
+    return isinstance(primitive, ViewPrimitive)
+
+
+def _operator(name: str, primitive: Any, reflected: bool = True) -> None:
+    setattr(Handle, f"__{name}__", lambda self, other: primitive(self, other))
+    if reflected:
+        setattr(Handle, f"__r{name}__", lambda self, other: primitive(other, self))
+
+
+def _comparison(name: str, primitive: Any) -> None:
+    setattr(Handle, f"__{name}__", lambda self, other: primitive(self, other))
+    setattr(Number, f"__{name}__", lambda self, other: _compared(self, f"__{name}__", other, primitive))
+
+
+def _compared(number: Number, operation: str, other: Any, primitive: Any) -> Any:
+    if isinstance(other, (int, float)) or type(other) is Number:
+        return number.compare(operation, other.actual if type(other) is Number else other)
+    return primitive(number, other)
+
+
+for _name, _primitive in (
+    ("add", e.add), ("sub", e.sub), ("mul", e.mul), ("truediv", e.div), ("pow", e.pow_),
+    ("and", e.bitwise_and), ("or", e.bitwise_or),
+):  # fmt: skip
+    _operator(_name, _primitive)
+for _name, _primitive in (("eq", e.eq), ("ne", e.ne), ("lt", e.lt), ("le", e.le), ("gt", e.gt), ("ge", e.ge)):
+    _comparison(_name, _primitive)
+

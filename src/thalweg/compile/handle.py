@@ -14,14 +14,14 @@ import numpy as np
 
 from ..core.dtypes import FLOAT64, result_dtype
 from ..core.primitive import Primitive, ViewPrimitive
-from ..core.value import SymbolicValue
 from ..errors import TraceError
 from ..ops import elementwise as e
 from ..ops.base import Elementwise, convert
-from ..ops.broadcast import expand, reshape, sum_
-from ..ops.shape import index, permute, view_scatter
+from ..ops.broadcast import expand, reshape
+from ..ops.shape import index, view_scatter
 from .graph import Node, apply, constant
 from .lines import user_line
+from .operators import COMPARISONS, Operators
 
 if TYPE_CHECKING:
     from .trace import Trace
@@ -29,15 +29,13 @@ if TYPE_CHECKING:
 __all__ = ["Handle", "Number"]
 
 
-class Handle(SymbolicValue):
+class Handle(Operators):
     """Memory whose content is a node.
 
     ``parent`` and ``step`` say of a view how it is made; ``plain`` whether the memory is known to be contiguous.
     """
 
     __slots__ = ("_node", "_seen", "dtype", "parent", "plain", "shape", "step", "trace", "weak", "writes")
-    __array_ufunc__ = None  # ndarray op Handle is left to Handle
-    __hash__ = object.__hash__  # by identity: == compares the elements
 
     def __init__(self, trace: Trace, node: Node, weak: bool = False, plain: bool = True) -> None:
         self.trace = trace
@@ -123,39 +121,17 @@ class Handle(SymbolicValue):
     def interpret(self, primitive: Primitive, values: tuple[Any, ...], params: dict[str, Any]) -> Any:
         return self.trace.apply(primitive, values, params)
 
-    @property
-    def T(self) -> Any:  # noqa: N802 - NumPy's name
-        return permute(self, dims=tuple(range(self.ndim))[::-1])
-
-    def sum(self, dim: int) -> Any:
-        return sum_(self, dims=(dim,), keepdim=False)
-
-    def reshape(self, *shape: Any) -> Any:
-        return reshape(self, shape=shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape)
-
     def astype(self, dtype: Any, **_: Any) -> Any:
         return self.copy() if self.dtype == dtype else convert(self, dtype=np.dtype(dtype))
 
     def fill(self, value: Any) -> None:
         self.fill_with(value)
 
-    def __getitem__(self, key: Any) -> Any:
-        return index(self, index=key if isinstance(key, tuple) else (key,))
-
     def __setitem__(self, key: Any, value: Any) -> None:
         if key is Ellipsis:
             self.fill_with(value)
         else:
             self[key].fill_with(value)
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __neg__(self) -> Any:
-        return e.neg(self)
-
-    def __invert__(self) -> Any:
-        return e.bitwise_not(self)
 
     def __iadd__(self, other: Any) -> Any:
         self.fill_with(e.add(self, other))
@@ -285,15 +261,8 @@ def is_view(primitive: Primitive) -> bool:
     return isinstance(primitive, ViewPrimitive)
 
 
-def _operator(name: str, primitive: Any, reflected: bool = True) -> None:
-    setattr(Handle, f"__{name}__", lambda self, other: primitive(self, other))
-    if reflected:
-        setattr(Handle, f"__r{name}__", lambda self, other: primitive(other, self))
-
-
 def _comparison(name: str, primitive: Any) -> None:
-    setattr(Handle, f"__{name}__", lambda self, other: primitive(self, other))
-    setattr(Number, f"__{name}__", lambda self, other: _compared(self, f"__{name}__", other, primitive))
+    setattr(Number, name, lambda self, other: _compared(self, name, other, primitive))
 
 
 def _compared(number: Number, operation: str, other: Any, primitive: Any) -> Any:
@@ -302,11 +271,5 @@ def _compared(number: Number, operation: str, other: Any, primitive: Any) -> Any
     return primitive(number, other)
 
 
-for _name, _primitive in (
-    ("add", e.add), ("sub", e.sub), ("mul", e.mul), ("truediv", e.div), ("pow", e.pow_),
-    ("and", e.bitwise_and), ("or", e.bitwise_or),
-):  # fmt: skip
-    _operator(_name, _primitive)
-for _name, _primitive in (("eq", e.eq), ("ne", e.ne), ("lt", e.lt), ("le", e.le), ("gt", e.gt), ("ge", e.ge)):
-    _comparison(_name, _primitive)
-
+for _name, _primitive in COMPARISONS:
+    _comparison(f"__{_name}__", _primitive)

@@ -1,0 +1,202 @@
+"""LLVM IR text made into native code: the target machine, object code, and its loading into the process."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import struct
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..errors import CompileError
+
+__all__ = ["Loaded", "Target", "build", "define_symbol", "load", "object_code"]
+
+_lock = threading.RLock()  # LLVM's global tables are not all safe for concurrent use
+_BYTES = {"half": 2, "float": 4, "double": 8, "ptr": 8}
+
+
+@functools.cache
+def llvm() -> Any:
+    """``llvmlite.binding`` with the native target set up; imported at first use, which takes 0.1 s."""
+    import llvmlite.binding as binding
+
+    with _lock:
+        binding.initialize_native_target()
+        binding.initialize_native_asmprinter()
+    return binding
+
+
+@dataclass(frozen=True)
+class Target:
+    """The processor that code is made for.
+
+    ``vector_bytes`` is the width of a vector register and ``registers`` the number of them. ``attributes`` belongs on
+    each function that uses vectors of that width.
+    """
+
+    triple: str
+    cpu: str
+    features: str
+    vector_bytes: int
+    registers: int
+
+    @staticmethod
+    def host() -> Target:
+        """The processor of this process."""
+        return _host()
+
+    def narrow(self, vector_bytes: int) -> Target:
+        """The same processor without its wider vectors, 32 or 16 bytes; on arm64 nothing changes."""
+        if vector_bytes >= self.vector_bytes or not self.triple.startswith(("x86_64", "amd64")):
+            return self
+        names = [f[1:] for f in self.features.split(",")]
+        dropped = ["avx512", "avx10", "evex512", "amx"]
+        if vector_bytes < 32:
+            dropped += ["avx", "fma", "f16c", "vaes", "vpclmulqdq", "xop", "sha512", "sm3", "sm4"]
+        minus = ",".join(f"-{name}" for name in names if name.startswith(tuple(dropped)))
+        return replace(self, features=f"{self.features},{minus}", vector_bytes=vector_bytes, registers=16)
+
+    def has(self, feature: str) -> bool:
+        """Whether instructions of this name, such as ``"fma"``, exist."""
+        state = [f[0] for f in self.features.split(",") if f[1:] == feature]
+        return state[-1:] == ["+"]
+
+    def lanes(self, element_type: str) -> int:
+        """The number of elements of an IR type in one register."""
+        bits = _BYTES[element_type] * 8 if element_type in _BYTES else max(8, int(element_type[1:]))
+        return self.vector_bytes * 8 // bits
+
+    @property
+    def attributes(self) -> str:
+        """Attributes for functions, as IR text."""
+        width = self.vector_bytes * 8
+        return f'nounwind "prefer-vector-width"="{width}" "min-legal-vector-width"="{width}" "no-stack-arg-probe"'
+
+
+@functools.cache
+def _host() -> Target:
+    binding = llvm()
+    triple = binding.get_process_triple()
+    flags = binding.get_host_cpu_features()
+    vector_bytes, registers = 16, 16
+    if triple.startswith(("aarch64", "arm64")):
+        registers = 32
+    elif flags.get("avx512f") and flags.get("avx512vl") and flags.get("avx512bw") and flags.get("avx512dq"):
+        vector_bytes, registers = 64, 32
+    elif flags.get("avx2"):
+        vector_bytes = 32
+    return Target(triple, binding.get_host_cpu_name(), flags.flatten(), vector_bytes, registers)
+
+
+def _machine(target: Target) -> Any:
+    """A fresh target machine: an execution engine owns the one it is given.
+
+    Code and constants of a module lie in one block (see load), so the small code model holds; what is outside is
+    reached through tables, as position-independent code does.
+    """
+    chosen = llvm().Target.from_triple(target.triple)
+    return chosen.create_target_machine(
+        cpu=target.cpu, features=target.features, opt=3, reloc="pic", codemodel="small", jit=True
+    )
+
+
+def object_code(text: str, target: Target) -> bytes:
+    """The module made into an object file."""
+    binding = llvm()
+    with _lock:
+        try:
+            module = binding.parse_assembly(text, binding.create_context())
+            module.triple = target.triple
+            machine = _machine(target)
+            module.data_layout = str(machine.target_data)
+            module.verify()
+        except RuntimeError as error:
+            raise CompileError(f"LLVM refuses the module kept in {_keep(text)}: {error}") from error
+        options = binding.create_pipeline_tuning_options(speed_level=3)
+        builder = binding.create_pass_builder(machine, options)
+        builder.getModulePassManager().run(module, builder)
+        return machine.emit_object(module)
+
+
+def _keep(text: str) -> str:
+    """Write text to a file that stays, and give its name."""
+    with tempfile.NamedTemporaryFile("w", prefix="thalweg-", suffix=".ll", delete=False) as file:
+        file.write(text)
+    return os.path.normpath(file.name)
+
+
+class Loaded:
+    """Object code in memory; it goes when this does."""
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+
+    def address(self, name: str) -> int:
+        """The address of a function or variable."""
+        with _lock:
+            address: int = self._engine.get_global_value_address(name) or self._engine.get_function_address(name)
+        if not address:
+            raise CompileError(f"the native code has no symbol {name!r}")
+        return address
+
+    def function(self, name: str, restype: Any, *argtypes: Any) -> Any:
+        """The function as a ctypes callable, which keeps the code alive."""
+        function = ctypes.CFUNCTYPE(restype, *argtypes)(self.address(name))
+        function.loaded = self  # type: ignore[attr-defined]
+        return function
+
+
+def define_symbol(name: str, address: int) -> None:
+    """Make a symbol known to all code that is loaded from now on."""
+    with _lock:
+        llvm().add_symbol(name, address)
+
+
+def load(code: bytes) -> Loaded:
+    """Put object code into the process, with what it calls outside bound to it."""
+    binding = llvm()
+    with _lock:
+        empty = binding.parse_assembly("", binding.create_context())
+        # llvmlite's own memory manager keeps all sections of an object within reach of each other.
+        engine = binding.create_mcjit_compiler(empty, _machine(Target.host()), use_lmm=True)
+        missing = [name for name in _undefined(code) if not binding.address_of_symbol(name)]
+        if missing:
+            raise CompileError(f"the native code calls functions that this process does not have: {missing}")
+        engine.add_object_file(binding.ObjectFileRef.from_data(code))
+        engine.finalize_object()
+    return Loaded(engine)
+
+
+def build(text: str, target: Target | None = None) -> Loaded:
+    """The module as code in memory."""
+    return load(object_code(text, target or Target.host()))
+
+
+# -- what an object file asks for -------------------------------------------------------------------------
+# LLVM ends the process when a symbol can't be bound, so this is looked at first.
+
+_SYMBOLS = 2  # sh_type of the symbol table
+_PROVIDED = frozenset(["_GLOBAL_OFFSET_TABLE_"])
+
+
+def _undefined(code: bytes) -> Iterator[str]:
+    """The names that an ELF object leaves to others; nothing for other formats."""
+    if code[:6] != b"\x7fELF\x02\x01":
+        return
+    (offset,) = struct.unpack_from("<Q", code, 40)
+    size, count = struct.unpack_from("<HH", code, 58)
+    sections = [struct.unpack_from("<IIQQQQIIQQ", code, offset + i * size) for i in range(count)]
+    for section in sections:
+        if section[1] == _SYMBOLS:
+            names = sections[section[6]][4]
+            for entry in struct.iter_unpack("<IBBHQQ", code[section[4] : section[4] + section[5]]):
+                if entry[0] and entry[3] == 0:
+                    start = names + entry[0]
+                    name = code[start : code.index(b"\0", start)].decode()
+                    if name not in _PROVIDED:
+                        yield name

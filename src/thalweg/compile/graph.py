@@ -9,14 +9,14 @@ that does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..core.primitive import Primitive
 from ..errors import CompileError
 
-__all__ = ["CONSTANT", "INPUT", "Graph", "Node", "evaluate"]
+__all__ = ["CONSTANT", "INPUT", "Check", "Graph", "Node", "evaluate"]
 
 INPUT = "input"
 CONSTANT = "constant"
@@ -91,20 +91,40 @@ def apply(op: Primitive, *inputs: Any, line: str = "", **params: Any) -> Node:
     return Node(op, inputs, params, op.shape(*inputs, **params), op.dtype(*inputs, **params), line)
 
 
+class Check(NamedTuple):
+    """What must hold before a run may write anything: low <= every element of ``node`` < high.
+
+    If not, ``error`` is raised with ``message``, in which "{value}" stands for the first element outside.
+    """
+
+    node: Node
+    low: int
+    high: int
+    error: type[Exception]
+    message: str
+
+
 class Graph:
     """Inputs, and the outputs that are computed from them.
 
-    ``names`` says what each output is for, for reading only.
+    ``names`` says what each output is for, for reading only; ``checks`` what must hold of values on the way.
     """
 
-    def __init__(self, inputs: Iterable[Node], outputs: Iterable[Node], names: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        inputs: Iterable[Node],
+        outputs: Iterable[Node],
+        names: Iterable[str] = (),
+        checks: Iterable[Check] = (),
+    ) -> None:
         self.inputs = list(inputs)
         self.outputs = list(outputs)
         self.names = list(names) or ["result"] * len(self.outputs)
+        self.checks = list(checks)
 
     def nodes(self) -> list[Node]:
-        """What the outputs need, each after what it reads."""
-        return ordered(self.outputs)
+        """What the outputs and the checks need, each after what it reads."""
+        return ordered([*self.outputs, *(check.node for check in self.checks)])
 
     def check(self) -> None:
         """Refuse a graph that is not legal: a foreign input, a shape or dtype that the primitive's rule denies."""

@@ -113,6 +113,18 @@ class Primitive:
         """The output, with its batch axis, for inputs that carry a batch of ``size`` along ``axes``."""
         raise NotImplementedError(f"{self.name} has no batching rule")
 
+    def compose(self, *inputs: Any, **params: Any) -> Any:
+        """The same by simpler primitives on the inputs, whatever values they are; None where it is simple already."""
+        return None
+
+    def limits(self, *inputs: Any, **params: Any) -> Sequence[tuple[Any, int, int, type[Exception], str]]:
+        """What integer inputs may hold: (input, low, high, error, message) for values that must lie in [low, high).
+
+        ``forward`` raises by itself; code that is compiled tests this beforehand. "{value}" in the message stands for
+        the first one outside.
+        """
+        return ()
+
     def lower(self, emit: Any, *inputs: Any, **params: Any) -> Any:
         """Native code for the operation, through the compiler's ``emit``."""
         raise NotImplementedError(f"{self.name} has no lowering rule")

@@ -94,8 +94,18 @@ class Mean(Primitive):
     def shape(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> tuple[int, ...]:
         return reduced_shape(x.shape, dims, keepdim)
 
+    def compose(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
+        n = count(x.shape, dims)
+        total = sum_(x, dims=dims, keepdim=keepdim)
+        return total / n if n else total + math.nan
+
     def pullback_0(self, dy: Any, y: Any, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
         return repeat_back(dy / count(x.shape, dims), x.shape, dims, keepdim)
+
+
+def is_narrow(x: Any) -> bool:
+    """Whether ``x`` holds booleans or integers that are put together as int64, but are not stored so."""
+    return bool(x.dtype.kind != "f" and x.dtype != INT64)
 
 
 def count(shape: tuple[int, ...], dims: tuple[int, ...]) -> int:
@@ -121,6 +131,11 @@ class Sum(Primitive):
 
     def dtype(self, x: Any, **params: Any) -> Any:
         return x.dtype if x.dtype.kind == "f" else INT64
+
+    def compose(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
+        from .base import convert  # which needs this module
+
+        return sum_(convert(x, dtype=INT64), dims=dims, keepdim=keepdim) if is_narrow(x) else None
 
     def pullback_0(self, dy: Any, y: Any, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
         return repeat_back(dy, x.shape, dims, keepdim)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core.primitive import Primitive
 from .base import Elementwise, quiet, safe_mul
+from .broadcast import sum_
 from .elementwise import log, log1p, maximum
 
 __all__ = ["binary_cross_entropy", "mean_squared_error"]
@@ -40,6 +41,10 @@ class MeanSquaredError(Primitive):
     def shape(self, a: Any, b: Any) -> tuple[int, ...]:
         return ()
 
+    def compose(self, a: Any, b: Any) -> Any:
+        d = a - b
+        return sum_(d * d, dims=tuple(range(a.ndim)), keepdim=False) / math.prod(a.shape)
+
     def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
         return (a - b) * (dy * (2 / math.prod(a.shape)))
 
@@ -60,6 +65,9 @@ class BinaryCrossEntropy(Elementwise):
     @quiet
     def forward(p: Any, t: Any) -> Any:
         return (t - 1) * np.maximum(np.log1p(-p), LOWEST_LOG) - t * np.maximum(np.log(p), LOWEST_LOG)
+
+    def compose(self, p: Any, t: Any) -> Any:
+        return (t - 1) * maximum(log1p(-p), LOWEST_LOG) - t * maximum(log(p), LOWEST_LOG)
 
     def pullback_0(self, dy: Any, y: Any, p: Any, t: Any) -> Any:
         return safe_mul(dy, (p - t) / maximum(p * (1 - p), SMALLEST_VARIANCE))

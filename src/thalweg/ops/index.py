@@ -22,6 +22,23 @@ class _AllFrom:
         return position >= self.first
 
 
+def position_limits(indices: tuple[Any, ...], pattern: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+    """What each index array may hold: positions from 0, or from the end if they are negative."""
+    named = sum(p is not None and p is not Ellipsis for p in pattern)
+    axis, arrays, limits = 0, iter(indices), []
+    for p in pattern:
+        if isinstance(p, str):
+            n = shape[axis]
+            message = f"index: index {{value}} is out of bounds for axis {axis} with size {n}"
+            limits.append((next(arrays), -n, n, IndexError, message))
+        axis += len(shape) - named if p is Ellipsis else p is not None
+    return limits
+
+
+def _place_limits(name: str, index: Any, n: int) -> Any:
+    return ((index, 0, n, IndexError, f"{name}: index {{value}} is out of range for an axis of size {n}"),)
+
+
 def fill(pattern: tuple[Any, ...], indices: tuple[Any, ...]) -> tuple[Any, ...]:
     """The index that ``pattern`` stands for: "array" marks the places of the index arrays."""
     arrays = iter(indices)
@@ -47,6 +64,9 @@ class Take(Primitive):
         probes = tuple(np.zeros(i.shape, np.int64) for i in indices)
         return tuple(np.broadcast_to(np.zeros((), bool), x.shape)[fill(pattern, probes)].shape)
 
+    def limits(self, x: Any, *indices: Any, pattern: tuple[Any, ...]) -> Any:
+        return position_limits(indices, pattern, x.shape)
+
     def pullback_0(self, dy: Any, y: Any, x: Any, *indices: Any, pattern: tuple[Any, ...]) -> Any:
         return take_adjoint(dy, *indices, pattern=pattern, shape=x.shape)
 
@@ -64,6 +84,9 @@ class TakeAdjoint(Primitive):
 
     def shape(self, dy: Any, *indices: Any, pattern: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape
+
+    def limits(self, dy: Any, *indices: Any, pattern: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+        return position_limits(indices, pattern, shape)
 
     def pullback_0(
         self, dz: Any, z: Any, dy: Any, *indices: Any, pattern: tuple[Any, ...], shape: tuple[int, ...]
@@ -96,6 +119,9 @@ class IndexPut(Primitive):
     def shape(self, x: Any, value: Any, *indices: Any, **params: Any) -> tuple[int, ...]:
         return tuple(x.shape)
 
+    def limits(self, x: Any, value: Any, *indices: Any, pattern: tuple[Any, ...], accumulate: bool) -> Any:
+        return position_limits(indices, pattern, x.shape)
+
     def pullback_0(
         self, dy: Any, y: Any, x: Any, value: Any, *indices: Any, pattern: tuple[Any, ...], accumulate: bool
     ) -> Any:
@@ -123,6 +149,9 @@ class Gather(Primitive):
     def shape(self, x: Any, index: Any, dim: int) -> tuple[int, ...]:
         return tuple(index.shape)
 
+    def limits(self, x: Any, index: Any, dim: int) -> Any:
+        return _place_limits(self.name, index, x.shape[dim])
+
     def pullback_0(self, dy: Any, y: Any, x: Any, index: Any, dim: int) -> Any:
         zeros = np.zeros(x.shape, x.dtype)
         return scatter_add(zeros, index, dy, dim=dim)
@@ -142,6 +171,9 @@ class ScatterAdd(Primitive):
 
     def shape(self, x: Any, index: Any, src: Any, dim: int) -> tuple[int, ...]:
         return tuple(x.shape)
+
+    def limits(self, x: Any, index: Any, src: Any, dim: int) -> Any:
+        return _place_limits(self.name, index, x.shape[dim])
 
     def pullback_0(self, dy: Any, y: Any, x: Any, index: Any, src: Any, dim: int) -> Any:
         return dy

@@ -11,6 +11,7 @@ from ..core.primitive import Primitive
 from ..errors import ShapeError
 from .base import safe_mul
 from .broadcast import reshape, sum_to
+from .elementwise import relu
 from .shape import permute
 
 __all__ = ["linear", "linear_relu", "matmul", "transpose_last"]
@@ -88,6 +89,12 @@ class Linear(Primitive):
             raise ShapeError(f"{self.name}: the bias has shape {tuple(bias.shape)} and should have ({w.shape[0]},)")
         return (*x.shape[:-1], w.shape[0])
 
+    def compose(self, x: Any, w: Any, bias: Any) -> Any:
+        y = matmul(_rows(x), permute(w, dims=(1, 0)))
+        if bias is not None:
+            y = y + bias
+        return y if x.ndim == 2 else reshape(y, shape=(*x.shape[:-1], w.shape[0]))
+
     def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
         x, w, _ = inputs
         lead = dy.shape[:-1]
@@ -112,6 +119,9 @@ class LinearRelu(Linear):
     def forward(self, x: Any, w: Any, bias: Any) -> Any:
         y = super().forward(x, w, bias)
         return np.maximum(y, 0, out=y)
+
+    def compose(self, x: Any, w: Any, bias: Any) -> Any:
+        return relu(super().compose(x, w, bias))
 
     def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
         return super().pullback(edges, safe_mul(y != 0, dy), None, inputs, params)

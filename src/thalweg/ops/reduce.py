@@ -10,7 +10,8 @@ from ..core.dtypes import BOOL, INT64
 from ..core.primitive import Primitive, raw_dtype
 from ..errors import ShapeError
 from .base import convert, safe_mul
-from .broadcast import reduced_shape, repeat_back, reshape, sum_
+from .broadcast import is_narrow, reduced_shape, repeat_back, reshape, sum_
+from .logic import ne
 from .shape import cat, flip, index, permute
 
 __all__ = ["all_", "amax", "amin", "any_", "argmax", "argmin", "cumsum", "prod", "sum_"]
@@ -38,6 +39,9 @@ class Prod(_Reduction):
 
     def dtype(self, x: Any, **params: Any) -> Any:
         return x.dtype if x.dtype.kind == "f" else INT64
+
+    def compose(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
+        return prod(convert(x, dtype=INT64), dims=dims, keepdim=keepdim) if is_narrow(x) else None
 
     def pullback_0(self, dy: Any, y: Any, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
         return safe_mul(repeat_back(dy, x.shape, dims, keepdim), _product_of_others(x, dims))
@@ -138,6 +142,9 @@ class _Logical(_Reduction):
     def dtype(self, *inputs: Any, **params: Any) -> Any:
         return BOOL
 
+    def compose(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
+        return self(ne(x, 0), dims=dims, keepdim=keepdim) if x.dtype != BOOL else None
+
 
 class AnyOf(_Logical):
     """True where one of the elements over ``dims`` is non-zero."""
@@ -164,6 +171,9 @@ class Cumsum(Primitive):
 
     def dtype(self, x: Any, **params: Any) -> Any:
         return x.dtype if x.dtype.kind == "f" else INT64
+
+    def compose(self, x: Any, dim: int) -> Any:
+        return cumsum(convert(x, dtype=INT64), dim=dim) if is_narrow(x) else None
 
     def pullback_0(self, dy: Any, y: Any, x: Any, dim: int) -> Any:
         return flip(cumsum(flip(dy, dims=(dim,)), dim=dim), dims=(dim,))

@@ -10,9 +10,11 @@ import numpy as np
 from ..core.modes import state
 from ..core.primitive import Primitive
 from ..core.tensor import Tensor, wrap
+from ..errors import TargetError
 from .base import quiet, safe_mul
 from .broadcast import reshape, sum_
-from .elementwise import exp
+from .elementwise import convert, eq, exp, log, where
+from .reduce import amax
 
 __all__ = ["cross_entropy_mean", "cross_entropy_rows", "cross_entropy_slope", "log_softmax", "softmax"]
 
@@ -34,6 +36,11 @@ def _shifted(x: Any, dim: int) -> Any:
     return x - np.maximum.reduce(x, axis=dim, keepdims=True)
 
 
+def _minus_largest(x: Any, dim: int) -> Any:
+    """The same by primitives."""
+    return x - amax(x, dims=(dim,), keepdim=True) if x.size else x
+
+
 class Softmax(Primitive):
     """exp(x) / sum(exp(x)) along ``dim``; rows of -inf only give NaN, as in PyTorch.
 
@@ -51,6 +58,10 @@ class Softmax(Primitive):
 
     def shape(self, x: Any, dim: int) -> tuple[int, ...]:
         return tuple(x.shape)
+
+    def compose(self, x: Any, dim: int) -> Any:
+        e = exp(_minus_largest(x, dim))
+        return e / sum_(e, dims=(dim,), keepdim=True)
 
     def pullback_0(self, dy: Any, y: Any, x: Any, dim: int) -> Any:
         return y * (dy - sum_(dy * y, dims=(dim,), keepdim=True))
@@ -78,6 +89,10 @@ class LogSoftmax(Primitive):
     def shape(self, x: Any, dim: int) -> tuple[int, ...]:
         return tuple(x.shape)
 
+    def compose(self, x: Any, dim: int) -> Any:
+        y = _minus_largest(x, dim)
+        return y - log(sum_(exp(y), dims=(dim,), keepdim=True))
+
     def pullback_0(self, dy: Any, y: Any, x: Any, dim: int) -> Any:
         return dy - exp(y) * sum_(dy, dims=(dim,), keepdim=True)
 
@@ -99,6 +114,9 @@ class _CrossEntropy(Primitive):
 
     def forward(self, x: Any, target: Any) -> Any:
         return self.pick(LogSoftmax.forward(x, dim=1), target)
+
+    def limits(self, x: Any, target: Any) -> Any:
+        return _class_limits(x, target)
 
     def __call__(self, x: Any, target: Any) -> Any:
         t = target._value if isinstance(target, Tensor) else target
@@ -138,6 +156,9 @@ class CrossEntropyRows(_CrossEntropy):
     def shape(self, x: Any, target: Any) -> tuple[int, ...]:
         return tuple(target.shape)
 
+    def compose(self, x: Any, target: Any) -> Any:
+        return -sum_(_picked(x, target), dims=(1,), keepdim=False)
+
     def pullback_0(self, dy: Any, y: Any, x: Any, target: Any, logp: Any = None) -> Any:
         return safe_mul(reshape(dy, shape=(x.shape[0], 1)), self.slope(x, target, logp))
 
@@ -158,6 +179,9 @@ class CrossEntropyMean(_CrossEntropy):
     def shape(self, x: Any, target: Any) -> tuple[int, ...]:
         return ()
 
+    def compose(self, x: Any, target: Any) -> Any:
+        return sum_(_picked(x, target), dims=(0, 1), keepdim=False) / -x.shape[0]
+
     def pullback_0(self, dy: Any, y: Any, x: Any, target: Any, logp: Any = None) -> Any:
         return self.slope(x, target, logp) * (dy / x.shape[0])
 
@@ -177,9 +201,35 @@ class CrossEntropySlope(Primitive):
     def shape(self, x: Any, target: Any) -> tuple[int, ...]:
         return tuple(x.shape)
 
+    def compose(self, x: Any, target: Any) -> Any:
+        return softmax(x, dim=1) - convert(_onehot(x, target), dtype=x.dtype)
+
+    def limits(self, x: Any, target: Any) -> Any:
+        return _class_limits(x, target)
+
     def pullback_0(self, dz: Any, z: Any, x: Any, target: Any) -> Any:
         p = softmax(x, dim=1)
         return p * (dz - sum_(dz * p, dims=(1,), keepdim=True))
+
+
+def _onehot(x: Any, target: Any) -> Any:
+    """True at each row's class. x : (n, classes), target : (n,) integers  ->  (n, classes) bool."""
+    classes = np.arange(x.shape[1])[None]
+    return eq(classes, reshape(target, shape=(target.shape[0], 1)))
+
+
+def _picked(x: Any, target: Any) -> Any:
+    """log_softmax(x) at each row's class, 0 at all others: the sum of a row is exactly the one."""
+    return where(_onehot(x, target), log_softmax(x, dim=1), 0.0)
+
+
+def _class_limits(x: Any, target: Any) -> Any:
+    classes = x.shape[1]
+    message = (
+        f"cross_entropy: target {{value}} is none of the {classes} classes; classes are numbered from 0 to "
+        f"{classes - 1}"
+    )
+    return ((target, 0, classes, TargetError, message),)
 
 
 def _minus_onehot(p: Any, target: Any) -> Any:

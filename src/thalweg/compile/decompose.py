@@ -1,0 +1,74 @@
+"""Composite primitives replaced by the simpler ones that they are composed of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.primitive import Primitive
+from ..errors import CompileError
+from .graph import CONSTANT, INPUT, Check, Graph, Node, apply, constant
+from .operators import Operators
+
+__all__ = ["Expression", "decompose"]
+
+
+class Expression(Operators):
+    """A node as a value that primitives and operators can be applied to. What it gives is decomposed already."""
+
+    __slots__ = ("dtype", "line", "node", "shape")
+
+    def __init__(self, node: Node, line: str = "") -> None:
+        self.node = node
+        self.line = line
+        self.shape = node.shape
+        self.dtype = node.dtype
+
+    def interpret(self, primitive: Primitive, values: tuple[Any, ...], params: dict[str, Any]) -> Expression:
+        inputs = tuple(_operand(v) for v in values)
+        return Expression(composed(primitive, inputs, params, self.line), self.line)
+
+
+def _operand(value: Any) -> Any:
+    """An input of a node: a node, a Python number or None."""
+    if isinstance(value, Expression):
+        return value.node
+    return constant(value) if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+def composed(primitive: Primitive, inputs: tuple[Any, ...], params: dict[str, Any], line: str) -> Node:
+    """The node of a primitive, or what it is composed of."""
+    if type(primitive).compose is Primitive.compose:
+        return apply(primitive, *inputs, line=line, **params)
+    values = (Expression(x, line) if type(x) is Node else x for x in inputs)
+    result = primitive.compose(*values, **params)
+    return result.node if result is not None else apply(primitive, *inputs, line=line, **params)
+
+
+def decompose(graph: Graph) -> tuple[Graph, list[Check]]:
+    """The graph without composite primitives, and what its integer inputs must hold.
+
+    The checks are ``graph.checks`` of the result, too.
+    """
+    replaced: dict[Node, Node] = {}
+    checks = list(graph.checks)
+    for node in graph.nodes():
+        new = _decomposed(node, replaced)
+        if new.shape != node.shape or new.dtype != node.dtype:
+            raise CompileError(f"decompose: {node!r} came out as {new!r}; the primitive's compose() is wrong")
+        replaced[node] = new
+        if isinstance(node.op, Primitive):
+            checks.extend(Check(*limit) for limit in node.op.limits(*node.inputs, **node.params))
+    checks = [check._replace(node=replaced[check.node]) for check in checks]
+    result = Graph(graph.inputs, [replaced[node] for node in graph.outputs], graph.names, dict.fromkeys(checks))
+    return result, result.checks
+
+
+def _decomposed(node: Node, replaced: dict[Node, Node]) -> Node:
+    if node.op is INPUT or node.op is CONSTANT:
+        return node
+    inputs = tuple(replaced[x] if type(x) is Node else x for x in node.inputs)
+    if type(node.op).compose is Primitive.compose and inputs == node.inputs:
+        return node
+    return composed(node.op, inputs, node.params, node.line)

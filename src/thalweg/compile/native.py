@@ -8,13 +8,14 @@ import os
 import struct
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import CompileError
+from . import cache
 
-__all__ = ["Loaded", "Target", "build", "define_symbol", "load", "object_code"]
+__all__ = ["Loaded", "Target", "build", "cached", "define_symbol", "load", "object_code"]
 
 _lock = threading.RLock()  # LLVM's global tables are not all safe for concurrent use
 _BYTES = {"half": 2, "float": 4, "double": 8, "ptr": 8}
@@ -47,7 +48,7 @@ class Target:
 
     @staticmethod
     def host() -> Target:
-        """The processor of this process."""
+        """The processor of this process; ``THALWEG_VECTOR_BYTES`` makes it narrower, for tests."""
         return _host()
 
     def narrow(self, vector_bytes: int) -> Target:
@@ -90,7 +91,8 @@ def _host() -> Target:
         vector_bytes, registers = 64, 32
     elif flags.get("avx2"):
         vector_bytes = 32
-    return Target(triple, binding.get_host_cpu_name(), flags.flatten(), vector_bytes, registers)
+    host = Target(triple, binding.get_host_cpu_name(), flags.flatten(), vector_bytes, registers)
+    return host.narrow(int(os.environ.get("THALWEG_VECTOR_BYTES", vector_bytes)))
 
 
 def _machine(target: Target) -> Any:
@@ -173,8 +175,20 @@ def load(code: bytes) -> Loaded:
 
 
 def build(text: str, target: Target | None = None) -> Loaded:
-    """The module as code in memory."""
-    return load(object_code(text, target or Target.host()))
+    """The module as code in memory, made anew unless the cache has it."""
+    target = target or Target.host()
+    return load(cached(lambda: text, target, text))
+
+
+def cached(write: Callable[[], str], target: Target, *identity: str | bytes) -> bytes:
+    """The object code of the module that ``write`` gives, which only ``identity`` decides."""
+    version = ".".join(map(str, llvm().llvm_version_info))
+    key = cache.key(version, target.triple, target.cpu, target.features, *identity)
+    code = cache.fetch(key)
+    if code is None:
+        code = object_code(write(), target)
+        cache.keep(key, code)
+    return code
 
 
 # -- what an object file asks for -------------------------------------------------------------------------

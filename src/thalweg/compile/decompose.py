@@ -60,9 +60,20 @@ def decompose(graph: Graph) -> tuple[Graph, list[Check]]:
         replaced[node] = new
         if isinstance(node.op, Primitive):
             checks.extend(Check(*limit) for limit in node.op.limits(*node.inputs, **node.params))
-    checks = [check._replace(node=replaced[check.node]) for check in checks]
+    checks = [check._replace(node=replaced[check.node]) for check in checks if not _holds(check)]
     result = Graph(graph.inputs, [replaced[node] for node in graph.outputs], graph.names, dict.fromkeys(checks))
     return result, result.checks
+
+
+def _holds(check: Check) -> bool:
+    """Whether this is certain already; raises the error if it is certain to fail."""
+    if check.node.op is not CONSTANT:
+        return check.node.size == 0
+    array = check.node.params["array"]
+    outside = array[(array < check.low) | (array >= check.high)]
+    if outside.size:
+        raise check.error(check.message.format(value=outside[0]))
+    return True
 
 
 def _decomposed(node: Node, replaced: dict[Node, Node]) -> Node:

@@ -35,7 +35,8 @@ def position_limits(indices: tuple[Any, ...], pattern: tuple[Any, ...], shape: t
     return limits
 
 
-def _place_limits(name: str, index: Any, n: int) -> Any:
+def _place_limits(name: str, index: Any, shape: tuple[int, ...], dim: int) -> Any:
+    n = shape[dim] if shape else 1
     return ((index, 0, n, IndexError, f"{name}: index {{value}} is out of range for an axis of size {n}"),)
 
 
@@ -150,7 +151,7 @@ class Gather(Primitive):
         return tuple(index.shape)
 
     def limits(self, x: Any, index: Any, dim: int) -> Any:
-        return _place_limits(self.name, index, x.shape[dim])
+        return _place_limits(self.name, index, x.shape, dim)
 
     def pullback_0(self, dy: Any, y: Any, x: Any, index: Any, dim: int) -> Any:
         zeros = np.zeros(x.shape, x.dtype)
@@ -173,7 +174,7 @@ class ScatterAdd(Primitive):
         return tuple(x.shape)
 
     def limits(self, x: Any, index: Any, src: Any, dim: int) -> Any:
-        return _place_limits(self.name, index, x.shape[dim])
+        return _place_limits(self.name, index, x.shape, dim)
 
     def pullback_0(self, dy: Any, y: Any, x: Any, index: Any, src: Any, dim: int) -> Any:
         return dy

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -72,7 +73,11 @@ class Compiled:
         logger.info("compiled %s in %.3f s: %s", name, time.perf_counter() - start, reason)
         return program
 
-    def _executable(self, graph: Graph) -> Executable:
+    def _executable(self, graph: Graph, updates: list[int]) -> Executable:
+        if os.environ.get("TW_NATIVE"):
+            from .native_program import Native
+
+            return Native(graph, updates)
         return Interpreted(graph)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:

@@ -58,10 +58,10 @@ _compiled_result = _CompiledResult()
 class Program:
     """A recording with its executable."""
 
-    def __init__(self, recording: Recording, build: Callable[[Graph], Executable]) -> None:
+    def __init__(self, recording: Recording, build: Callable[[Graph, list[int]], Executable]) -> None:
         self.recording = recording
         self.guards = recording.guards
-        self.executable = build(recording.graph)
+        self.executable = build(recording.graph, recording.writes)
         self._lock = threading.Lock()
         self._fresh = [(node.shape, node.dtype) for node in recording.graph.outputs]
         leaf: Any = tape.LEAF

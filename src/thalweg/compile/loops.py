@@ -1,0 +1,483 @@
+"""Native code of a Loop kernel: loops over rows, and within a row one or more passes over its elements.
+
+A row's elements are computed a vector at a time. A reduction ends a pass: what depends on it is computed in the
+next one, where values of an earlier pass are read back if they were stored, and computed again otherwise. Rows of a
+few vectors are held in registers, so that every value is computed once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..ops.base import Convert
+from ..ops.broadcast import sum_
+from ..ops.reduce import all_, amax, amin, any_, prod
+from ..ops.shape import copy
+from .fuse import REDUCTIONS, Loop
+from .graph import CONSTANT, Node
+from .ir import Function, Value, integer, vector_type
+from .lanes import Lane, Lanes
+from .layout import Layout, is_view
+from .memory import Access, Memory, ir_type, load_vector, mask_below, store_vector
+from .schedule import loop_access, stored_access
+
+__all__ = ["LoopCode"]
+
+UNROLLED = 4  # vectors a row that are held in registers
+
+
+class Combine:
+    """How a reduction puts two values together, and the value that changes nothing."""
+
+    @staticmethod
+    def neutral(node: Node) -> Any:
+        op, kind = node.op, node.dtype.kind
+        if op is sum_ or op is any_:
+            return 0
+        if op is prod or op is all_:
+            return 1
+        if kind == "f":
+            return float("-inf") if op is amax else float("inf")
+        if kind == "b":
+            return 0 if op is amax else 1
+        import numpy as np
+
+        info = np.iinfo(node.dtype)
+        return int(info.min if op is amax else info.max)
+
+    @staticmethod
+    def pair(emit: Lanes, node: Node, a: Lane, b: Lane) -> Lane:
+        op = node.op
+        if op is sum_:
+            return emit.add(a, b)
+        if op is prod:
+            return emit.mul(a, b)
+        if op is any_:
+            return emit.logical_or(a, b)
+        if op is all_:
+            return emit.logical_and(a, b)
+        return emit.maximum(a, b) if op is amax else emit.minimum(a, b)
+
+
+def lane_type(dtype: Any) -> str:
+    """The type of an element in a register."""
+    return "i1" if dtype.kind == "b" else ir_type(dtype)
+
+
+class LoopCode:
+    """Writes the function of one Loop kernel."""
+
+    def __init__(self, kernel: Loop, name: str, layouts: dict[Node, Layout], memory: Memory, target: Any) -> None:
+        self.kernel = kernel
+        self.layouts = layouts
+        self.memory = memory
+        self.target = target
+        self.own = set(kernel.members)
+        self.stored = set(kernel.stored)
+        params = [("ptr", "ctx"), ("i64", "lo"), ("i64", "hi"), ("ptr", "scratch")]
+        self.f = Function(name, params, attributes=target.attributes)
+        self.rank = len(kernel.domain)
+        self.accesses = self.find_accesses()
+        self.axes = self.collapsed()
+        self.place_loops()
+        self.phase = self.phases()
+        self.width = self.lanes()
+
+    # -- what is read and written -------------------------------------------------------------------------
+
+    def find_accesses(self) -> dict[Any, Access]:
+        """The accesses of each outside operand of a member, and of each stored member."""
+        found: dict[Any, Access] = {}
+        for node in self.kernel.members:
+            if is_view(node):
+                continue
+            for x in node.parents():
+                if x not in self.own and not is_literal(x):
+                    found[node, x] = loop_access(self.kernel, node, x, self.layouts)
+            if node in self.stored:
+                found[node, None] = stored_access(self.kernel, node, self.rank)
+        return found
+
+    def collapsed(self) -> list[list[int]]:
+        """The domain's axes in groups that can be walked as one."""
+        domain = self.kernel.domain
+        groups: list[list[int]] = []
+        for i in range(self.rank):
+            joined = i > 0 and i != self.kernel.split
+            if joined:
+                joined = all(a.strides[i - 1] == a.strides[i] * domain[i] for a in self.accesses.values())
+                joined = joined and not any(i == self.kernel.level(m) for m in self.kernel.members)
+            if joined:
+                groups[-1].append(i)
+            else:
+                groups.append([i])
+        return groups
+
+    def size(self, group: list[int]) -> int:
+        size = 1
+        for i in group:
+            size *= self.kernel.domain[i]
+        return size
+
+    def stride(self, access: Access, group: list[int]) -> int:
+        return access.strides[group[-1]]
+
+    def place_loops(self) -> None:
+        """Which groups are loops over rows, and which are walked in vectors."""
+        split = self.kernel.split
+        if split is None:
+            self.row_groups, self.inner_groups = self.axes[:-1], self.axes[-1:]
+        else:
+            self.row_groups = [g for g in self.axes if g[0] < split]
+            self.inner_groups = [g for g in self.axes if g[0] >= split]
+        self.rows_level = self.inner_groups[0][0] if self.inner_groups else self.rank
+
+    def lanes(self) -> int:
+        """Lanes of a vector: as many as its widest common element allows."""
+        if not self.inner_groups:
+            return 1
+        sizes = [m.dtype.itemsize for m in self.kernel.members if m.dtype.kind == "f" and self.is_inner(m)]
+        widest = max(sizes, default=4)
+        count = self.target.vector_bytes // max(widest, 4)
+        inner = self.size(self.inner_groups[-1])
+        while count > 1 and inner <= count // 2:
+            count //= 2
+        return count
+
+    # -- passes -------------------------------------------------------------------------------------------
+
+    def is_inner(self, node: Node) -> bool:
+        """Whether the member has a value for each element of a row."""
+        return self.kernel.level(node) > self.rows_level
+
+    def phases(self) -> dict[Node, int]:
+        """The pass in which each member can be computed; a reduction is known in the pass after its own."""
+        phase: dict[Node, int] = {}
+        for node in self.kernel.members:
+            known = [phase[x] + (x.op in REDUCTIONS) for x in node.parents() if x in self.own]
+            phase[node] = max(known, default=0)
+        return phase
+
+    # -- code ---------------------------------------------------------------------------------------------
+
+    def write(self) -> Function:
+        f = self.f
+        self.low, self.high = f.params[1], f.params[2]
+        self.pointers = {}
+        for access in self.accesses.values():
+            if access.key not in self.pointers:
+                base = self.memory.pointer(f, access.root, self.low)
+                self.pointers[access.key] = f.offset(base, access.offset, ir_type(access.root.dtype))
+        if self.row_groups:
+            self.row_loop(0, self.pointers)
+        else:
+            Row(self, self.pointers, whole=True).write()
+        f.ret()
+        return f
+
+    def row_loop(self, depth: int, pointers: dict[Any, Value]) -> None:
+        """Nested loops over the groups of row axes."""
+        if depth == len(self.row_groups):
+            Row(self, pointers, whole=False).write()
+            return
+        group = self.row_groups[depth]
+        start: Any = 0
+        stop: Any = self.size(group)
+        if depth == 0:
+            unit = self.size(group[1:])
+            start, stop = self.f.mul(self.low, unit), self.f.mul(self.high, unit)
+        with self.f.loop(start, stop) as loop:
+            inner = {k: self.moved(p, k, group, loop.index) for k, p in pointers.items()}
+            self.row_loop(depth + 1, inner)
+
+    def moved(self, pointer: Value, key: Any, group: list[int], index: Value) -> Value:
+        """The address after ``index`` steps along a group of axes."""
+        root, _, strides = key
+        step = strides[group[-1]]
+        return pointer if step == 0 else self.f.offset(pointer, self.f.mul(index, step), ir_type(root.dtype))
+
+
+def is_literal(node: Node) -> bool:
+    """Whether the node is one constant number."""
+    return node.op is CONSTANT and node.size == 1
+
+
+class Row:
+    """The code for one row: scalars, and passes over the elements."""
+
+    def __init__(self, code: LoopCode, pointers: dict[Any, Value], whole: bool) -> None:
+        self.code = code
+        self.f = code.f
+        self.pointers = pointers
+        self.whole = whole  # whether the elements are the kernel's own range of rows
+        self.scalars: dict[Any, Lane] = {}
+        self.emit = Lanes(code.f, code.memory.module, 1, code.target)
+
+    def write(self) -> None:
+        code = self.code
+        if code.inner_groups:
+            self.passes()
+        for node in code.kernel.stored:
+            if not code.is_inner(node):
+                value = self.scalar(node)
+                access = code.accesses[node, None]
+                store_vector(self.f, in_memory(self.f, value), self.pointers[access.key], 0, None)
+
+    def passes(self) -> None:
+        code = self.code
+        last = max(code.phase.values(), default=0)
+        inner = code.inner_groups
+        static = not (self.whole and code.kernel.split is None)
+        count = code.size(inner[-1])
+        held = static and len(inner) == 1 and -(-count // code.width) <= UNROLLED
+        if held:
+            chunks = [Chunk(self, i * code.width, min(code.width, count - i * code.width)) for i in range(-(-count // code.width))]
+        for phase in range(last + 1):
+            inner_nodes = [n for n in code.kernel.members if code.phase[n] == phase and not is_view(n)]
+            reductions = [n for n in inner_nodes if n.op in REDUCTIONS]
+            stores = [n for n in inner_nodes if n in code.stored and code.is_inner(n)]
+            if not reductions and not stores:
+                continue
+            if held:
+                partial = {n: None for n in reductions}
+                for chunk in chunks:
+                    self.accumulate(chunk, phase, partial, stores)
+                self.finish(partial)
+            else:
+                self.looped(phase, reductions, stores)
+
+    def accumulate(self, chunk: Chunk, phase: int, partial: dict[Node, Any], stores: list[Node]) -> None:
+        """Compute a chunk's stores, and add its operands to the partial results."""
+        chunk.phase = phase
+        for node in stores:
+            chunk.store(node)
+        for node in partial:
+            value = chunk.operand_of(node)
+            partial[node] = value if partial[node] is None else Combine.pair(chunk.emit, node, partial[node], value)
+
+    def looped(self, phase: int, reductions: list[Node], stores: list[Node]) -> None:
+        """A pass as a loop over the inner axes."""
+        code, f = self.code, self.f
+        width, group = code.width, code.inner_groups[-1]
+        wide = Lanes(f, code.memory.module, width, code.target)
+        carried = [wide.constant(Combine.neutral(n), n.dtype) for n in reductions]
+        if self.whole and code.kernel.split is None:
+            unit = code.size(group[1:])
+            start, stop = f.mul(code.low, unit), f.mul(code.high, unit)
+            tail: Any = None if unit % width == 0 else "dynamic"
+        else:
+            count = code.size(group)
+            start, stop = integer(0), integer(count)
+            tail = count % width or None
+        results = self.inner_loops(0, phase, reductions, stores, carried, self.pointers, start, stop, tail)
+        self.finish(dict(zip(reductions, results, strict=True)))
+
+    def inner_loops(
+        self, depth: int, phase: int, reductions: list[Node], stores: list[Node], carried: list[Lane],
+        pointers: dict[Any, Value], start: Value, stop: Value, tail: Any,
+    ) -> list[Lane]:  # fmt: skip
+        """Loops over the inner axes; the last one goes by vectors, with a masked rest."""
+        code, f = self.code, self.f
+        group = code.inner_groups[depth]
+        if depth < len(code.inner_groups) - 1:
+            with f.loop(0, code.size(group), 1, [c.value for c in carried]) as loop:
+                inner = {k: code.moved(p, k, group, loop.index) for k, p in pointers.items()}
+                round_ = [Lane(v, c.dtype) for v, c in zip(loop.values, carried, strict=True)]
+                after = self.inner_loops(depth + 1, phase, reductions, stores, round_, inner, start, stop, tail)
+                loop.next = [x.value for x in after]
+            return [Lane(v, c.dtype) for v, c in zip(loop.results, carried, strict=True)]
+        full = stop if tail is None else f.binary("sub", stop, integer(code.width - 1))
+        with f.loop(start, full, code.width, [c.value for c in carried]) as loop:
+            chunk = Chunk(self, loop.index, code.width, pointers)
+            partial: dict[Node, Any] = {
+                n: Lane(v, c.dtype) for n, v, c in zip(reductions, loop.values, carried, strict=True)
+            }
+            self.accumulate(chunk, phase, partial, stores)
+            loop.next = [partial[n].value for n in reductions]
+        results = [Lane(v, c.dtype) for v, c in zip(loop.results, carried, strict=True)]
+        if tail is None:
+            return results
+        return self.rest(phase, reductions, stores, results, pointers, start, stop, tail)
+
+    def rest(
+        self, phase: int, reductions: list[Node], stores: list[Node], results: list[Lane],
+        pointers: dict[Any, Value], start: Value, stop: Value, tail: Any,
+    ) -> list[Lane]:  # fmt: skip
+        """What is left after the whole vectors, under a mask."""
+        code, f = self.code, self.f
+        if tail == "dynamic":
+            length = f.binary("sub", stop, start)
+            left = f.binary("and", length, integer(code.width - 1))
+            index = f.binary("sub", stop, left)
+            some = f.emit(f"icmp ne {left}, 0", "i1")
+            with f.when(some):
+                self.accumulate(Chunk(self, index, left, pointers), phase, {}, stores)
+            return results  # a kernel that is cut by rows has no reductions in this loop
+        chunk = Chunk(self, integer(int(stop.name) - tail), tail, pointers)
+        partial: dict[Node, Any] = dict(zip(reductions, results, strict=True))
+        self.accumulate(chunk, phase, partial, stores)
+        return [partial[n] for n in reductions]
+
+    def finish(self, partial: dict[Node, Any]) -> None:
+        """Reductions of the lanes; their results are scalars of the row."""
+        for node, value in partial.items():
+            self.scalars[node] = self.across(node, value)
+
+    def across(self, node: Node, value: Lane) -> Lane:
+        """The lanes of a vector combined pairwise, halves onto halves."""
+        count = self.code.width
+        while count > 1:
+            count //= 2
+            type = value.value.type
+            narrow = vector_type(lane_type(value.dtype), count)
+            halves = []
+            for first in (0, count):
+                picks = ", ".join(f"i32 {first + i}" for i in range(count))
+                text = f"shufflevector {type} {value.value.name}, {type} poison, <{count} x i32> <{picks}>"
+                half = self.f.emit(text, f"<{count} x {lane_type(value.dtype)}>")
+                if count == 1:
+                    half = self.f.emit(f"extractelement {half}, i64 0", narrow)
+                halves.append(Lane(half, value.dtype))
+            value = Combine.pair(Lanes(self.f, self.code.memory.module, count, self.code.target), node, *halves)
+        return value
+
+    # -- scalars ------------------------------------------------------------------------------------------
+
+    def scalar(self, node: Any) -> Lane:
+        """The value of a member that is one for the row."""
+        if node in self.scalars:
+            return self.scalars[node]
+        if is_view(node):
+            value = self.scalar(node.inputs[0])
+        else:
+            value = lowered(self.emit, node, [self.scalar_operand(node, x) for x in node.inputs])
+        self.scalars[node] = value
+        return value
+
+    def scalar_operand(self, node: Node, x: Any) -> Any:
+        if type(x) is not Node:
+            return x
+        if is_literal(x):
+            return literal(self.emit, x)
+        if x in self.code.own:
+            return self.scalar(x)
+        access = self.code.accesses[node, x]
+        if access.key not in self.scalars:
+            pointer = self.pointers[access.key]
+            loaded = self.f.load(pointer, ir_type(x.dtype))
+            self.scalars[access.key] = in_register(self.f, Lane(loaded, x.dtype))
+        return self.scalars[access.key]
+
+
+class Chunk:
+    """One vector's worth of a row's elements, from ``start`` on; fewer than the width under a mask."""
+
+    def __init__(self, row: Row, start: Value | int, count: Value | int, pointers: dict[Any, Value] | None = None) -> None:
+        self.row = row
+        self.code = row.code
+        self.f = row.f
+        self.start = integer(start) if isinstance(start, int) else start
+        self.emit = Lanes(row.f, row.code.memory.module, row.code.width, row.code.target)
+        self.values: dict[Any, Lane] = {}
+        self.phase = 0
+        self.pointers = pointers if pointers is not None else row.pointers
+        self.mask: Value | None = None
+        if row.code.width > 1 and (not isinstance(count, int) or count < row.code.width):
+            self.mask = mask_below(row.f, count, row.code.width)
+
+    def value(self, node: Node) -> Lane:
+        """The vector of a member."""
+        code = self.code
+        if not code.is_inner(node):
+            key = ("wide", node)
+            if key not in self.values:
+                self.values[key] = self.spread(self.row.scalar(node))
+            return self.values[key]
+        if node in self.values:
+            return self.values[node]
+        if is_view(node):
+            value = self.value(node.inputs[0])
+        elif node in code.stored and code.phase[node] < self.phase:
+            value = self.load(code.accesses[node, None], node)
+        else:
+            value = lowered(self.emit, node, [self.operand(node, x) for x in node.inputs])
+        self.values[node] = value
+        return value
+
+    def operand(self, node: Node, x: Any) -> Any:
+        if type(x) is not Node:
+            return x
+        if is_literal(x):
+            return literal(self.emit, x)
+        if x in self.code.own:
+            return self.value(x)
+        access = self.code.accesses[node, x]
+        if access.key not in self.values:
+            if all(access.strides[i] == 0 for g in self.code.inner_groups for i in g):
+                self.values[access.key] = self.spread(self.row.scalar_operand(node, x))
+            else:
+                self.values[access.key] = self.load(access, x)
+        return self.values[access.key]
+
+    def operand_of(self, node: Node) -> Lane:
+        """What a reduction takes in: its operand, converted, and neutral where the mask is off."""
+        value = self.operand(node, node.inputs[0])
+        if value.dtype != node.dtype:
+            value = self.emit.convert(value, node.dtype)
+        if self.mask is None:
+            return value
+        neutral = self.emit.constant(Combine.neutral(node), node.dtype)
+        chosen = self.f.emit(f"select {self.mask}, {value.value}, {neutral.value}", value.value.type)
+        return Lane(chosen, value.dtype)
+
+    def load(self, access: Access, node: Node) -> Lane:
+        group = self.code.inner_groups[-1]
+        pointer = self.code.moved(self.pointers[access.key], access.key, group, self.start)
+        step = self.code.stride(access, group)
+        raw = load_vector(self.f, pointer, step, ir_type(node.dtype), self.code.width, self.mask)
+        return in_register(self.f, Lane(raw, node.dtype))
+
+    def store(self, node: Node) -> None:
+        access = self.code.accesses[node, None]
+        group = self.code.inner_groups[-1]
+        pointer = self.code.moved(self.pointers[access.key], access.key, group, self.start)
+        value = self.value(node)
+        store_vector(self.f, in_memory(self.f, value), pointer, self.code.stride(access, group), self.mask)
+
+    def spread(self, value: Lane) -> Lane:
+        return Lane(self.f.splat(value.value, self.code.width), value.dtype)
+
+
+def lowered(emit: Lanes, node: Node, operands: list[Any]) -> Lane:
+    """The code of one elementwise node."""
+    if node.op is copy:
+        return operands[0]
+    params = node.params
+    value = node.op.lower(emit, *operands, **params)
+    if value.dtype != node.dtype and not isinstance(node.op, Convert):
+        value = emit.convert(value, node.dtype)
+    return value
+
+
+def literal(emit: Lanes, node: Node) -> Lane:
+    """A constant of one element."""
+    return emit.constant(node.params["array"].reshape(-1)[0].item(), node.dtype)
+
+
+def in_register(f: Function, value: Lane) -> Lane:
+    """What was loaded: booleans become single bits."""
+    if value.dtype.kind != "b":
+        return value
+    type = value.value.type
+    zero = "zeroinitializer" if type.startswith("<") else "0"
+    bits = type.replace("i8", "i1")
+    return Lane(f.emit(f"icmp ne {type} {value.value.name}, {zero}", bits), value.dtype)
+
+
+def in_memory(f: Function, value: Lane) -> Value:
+    """What is stored: booleans become bytes."""
+    if value.dtype.kind != "b":
+        return value.value
+    return f.emit(f"zext {value.value} to {value.value.type.replace('i1', 'i8')}", value.value.type.replace("i1", "i8"))
+
+

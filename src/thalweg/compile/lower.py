@@ -1,0 +1,196 @@
+"""Kernels, regions and the program as LLVM IR."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .columns import ColumnCode
+from .fuse import Columns, Kernel, Loop, Product
+from .graph import Graph, Node
+from .ir import Function, Module, Value, integer, real
+from .layout import Layout
+from .loops import LoopCode
+from .memory import Memory, ir_type
+from .plan import Plan
+from .schedule import Region, Schedule
+
+__all__ = ["Lowered", "lower"]
+
+KERNEL = [("ptr", "ctx"), ("i64", "lo"), ("i64", "hi"), ("ptr", "scratch")]
+SUFFIX = {"float": "f32", "double": "f64"}
+
+
+class Lowered:
+    """A module and what is needed to run it."""
+
+    def __init__(self, module: Module, plan: Plan, names: dict[Kernel, str], callbacks: list[Node]) -> None:
+        self.module = module
+        self.plan = plan
+        self.names = names
+        self.callbacks = callbacks
+
+
+class _Lowering:
+    def __init__(self, graph: Graph, schedule: Schedule, layouts: dict[Node, Layout], target: Any, threads: int) -> None:
+        self.graph = graph
+        self.schedule = schedule
+        self.layouts = layouts
+        self.target = target
+        self.threads = threads
+        self.module = Module()
+        self.memory = Memory(self.module)
+        self.plan = Plan(graph, schedule, layouts, self.memory, threads)
+        self.names: dict[Kernel, str] = {}
+        self.callbacks: list[Node] = []
+
+    def run(self) -> Lowered:
+        for i, region in enumerate(self.schedule.regions):
+            for kernel in region.kernels:
+                self.add_kernel(kernel)
+            self.add_region(region, i)
+        self.add_program()
+        return Lowered(self.module, self.plan, self.names, self.callbacks)
+
+    # -- kernels ------------------------------------------------------------------------------------------
+
+    def add_kernel(self, kernel: Kernel) -> None:
+        name = f"kernel_{len(self.names)}"
+        self.names[kernel] = name
+        if isinstance(kernel, Loop):
+            self.module.add(LoopCode(kernel, name, self.layouts, self.memory, self.target).write())
+        elif isinstance(kernel, Columns):
+            self.module.add(ColumnCode(kernel, name, self.layouts, self.memory, self.target).write())
+        elif isinstance(kernel, Product) and ir_type(kernel.members[0].dtype) in SUFFIX:
+            self.module.add(self.product(kernel, name))
+        else:
+            self.module.add(self.callback(kernel.members[0], name))
+
+    def callback(self, node: Node, name: str) -> Function:
+        """A node that has no native code calls back to NumPy."""
+        f = Function(name, KERNEL, attributes=self.target.attributes)
+        function = f.load(f.offset(f.params[0], 1, "ptr"), "ptr")
+        f.do(f"call void {function.name}(i64 {len(self.callbacks)})")
+        f.ret()
+        self.callbacks.append(node)
+        return f
+
+    def product(self, kernel: Product, name: str) -> Function:
+        """A call of the product library for a range of rows, for each matrix of a batch."""
+        f = Function(name, KERNEL, attributes=self.target.attributes)
+        node = kernel.members[0]
+        a, b = (self.layouts[x] for x in node.inputs)
+        type = ir_type(node.dtype)
+        out = kernel.stored[0]
+        low, high = f.params[1], f.params[2]
+        pointers = [f.offset(self.memory.pointer(f, x.root, low), x.offset, type) for x in (a, b)]
+        target = self.memory.pointer(f, out, low)
+        alpha, beta = self.scale(f, kernel, type)
+        if kernel.base is not None and self.schedule.in_place.get(out) is not kernel.base:
+            source = self.memory.pointer(f, kernel.base, low)
+            size = node.size * node.dtype.itemsize
+            f.call("llvm.memcpy.p0.p0.i64", [target, source, integer(size), Value("false", "i1")], "void")
+        self.batch(f, node, a, b, [*pointers, target], 0, (low, high), alpha, beta)
+        f.ret()
+        return f
+
+    def scale(self, f: Function, kernel: Product, type: str) -> tuple[Value, Value]:
+        """alpha and beta of C = beta C + alpha A B."""
+        if kernel.scale is None:
+            return real(1.0, type), real(0.0, type)
+        if type_is_number(kernel.scale):
+            return real(-float(kernel.scale), type), real(1.0, type)
+        layout = self.layouts[kernel.scale]
+        source = ir_type(kernel.scale.dtype)
+        address = f.offset(self.memory.pointer(f, layout.root, None), layout.offset, source)
+        value = f.load(address, source)
+        if source != type:
+            value = f.emit(f"{'fptrunc' if source == 'double' else 'fpext'} {value} to {type}", type)
+        return f.emit(f"fneg {value}", type), real(1.0, type)
+
+    def batch(
+        self, f: Function, node: Node, a: Layout, b: Layout, pointers: list[Value], depth: int,
+        rows: tuple[Value, Value], alpha: Value, beta: Value,
+    ) -> None:  # fmt: skip
+        """Loops over the leading axes of a batched product, and the product."""
+        type = ir_type(node.dtype)
+        if depth == node.ndim - 2:
+            self.gemm(f, node, a, b, pointers, rows if depth == 0 else None, alpha, beta)
+            return
+        start: Any = rows[0] if depth == 0 else 0
+        stop: Any = rows[1] if depth == 0 else node.shape[depth]
+        steps = []
+        for layout in (a, b):
+            j = depth - (node.ndim - len(layout.shape))
+            steps.append(0 if j < 0 or layout.shape[j] == 1 else layout.strides[j])
+        rest = 1
+        for n in node.shape[depth + 1 :]:
+            rest *= n
+        with f.loop(start, stop) as loop:
+            moved = [
+                f.offset(p, f.mul(loop.index, s), type) for p, s in zip(pointers, [*steps, rest], strict=True)
+            ]
+            self.batch(f, node, a, b, moved, depth + 1, rows, alpha, beta)
+
+    def gemm(
+        self, f: Function, node: Node, a: Layout, b: Layout, pointers: list[Value], rows: Any, alpha: Value, beta: Value
+    ) -> None:
+        type = ir_type(node.dtype)
+        m, n = node.shape[-2:]
+        k = a.shape[-1]
+        count: Value = integer(m)
+        first, _, target = pointers
+        if rows is not None:
+            low, high = rows
+            count = f.binary("sub", high, low)
+            first = f.offset(first, f.mul(low, a.strides[-2]), type)
+            target = f.offset(target, f.mul(low, n), type)
+        args = [
+            count, integer(n), integer(k), alpha, first, integer(a.strides[-2]), integer(a.strides[-1]), pointers[1],
+            integer(b.strides[-2]), integer(b.strides[-1]), beta, target, integer(n), self.workspace(f, m, n, k),
+        ]  # fmt: skip
+        f.call(f"tw_gemm_{SUFFIX[type]}", args, "void")
+
+    def workspace(self, f: Function, m: int, n: int, k: int) -> Value:
+        """Scratch for packing."""
+        from .products import workspace
+
+        size = workspace(m, n, k)
+        return f.alloca("i8", size) if size else Value("null", "ptr")
+
+    # -- regions ------------------------------------------------------------------------------------------
+
+    def add_region(self, region: Region, index: int) -> None:
+        """One chunk of rows through all kernels."""
+        f = Function(f"region_{index}", KERNEL[:3], attributes=self.target.attributes)
+        size = self.plan.scratch[region]
+        scratch = f.alloca("i8", size) if size else Value("null", "ptr")
+        for kernel in region.kernels:
+            f.call(self.names[kernel], [*f.params, scratch], "void")
+        f.ret()
+        self.module.add(f)
+
+    def add_program(self) -> None:
+        """All regions in turn."""
+        f = Function("program", KERNEL[:1], attributes=self.target.attributes)
+        for i, region in enumerate(self.schedule.regions):
+            chunk = self.plan.chunk[region]
+            if chunk >= region.rows:
+                f.call(f"region_{i}", [f.params[0], integer(0), integer(region.rows)], "void")
+            else:
+                worth = self.plan.is_parallel(region)
+                args = [
+                    Value(f"@region_{i}", "ptr"), f.params[0], integer(region.rows), integer(chunk),
+                    integer(self.threads if worth else 1),
+                ]  # fmt: skip
+                f.call("tw_parallel", args, "void")
+        f.ret()
+        self.module.add(f)
+
+
+def type_is_number(x: Any) -> bool:
+    return isinstance(x, (int, float))
+
+
+def lower(graph: Graph, schedule: Schedule, layouts: dict[Node, Layout], target: Any, threads: int) -> Lowered:
+    """The module of a scheduled graph."""
+    return _Lowering(graph, schedule, layouts, target, threads).run()

@@ -1,0 +1,123 @@
+"""A graph made into a native function, with the memory that it works in."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+from typing import Any
+
+import numpy as np
+
+from ..core.parallel import get_num_threads
+from .fuse import fuse
+from .graph import Graph, Node, evaluate_node
+from .layout import Layout, with_copies
+from .library import library
+from .lower import lower
+from .native import Target, build
+from .plan import FIRST_SLOT
+from .schedule import schedule
+from .simplify import simplify
+from .threads import ensure_workers
+
+__all__ = ["Native"]
+
+logger = logging.getLogger("thalweg.compile")
+
+CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int64)
+
+
+class Native:
+    """The native code of a graph. ``updates`` holds for each of the first outputs the input whose new content it is."""
+
+    def __init__(self, graph: Graph, updates: list[int], target: Target | None = None, threads: int | None = None) -> None:
+        self.target = target or Target.host()
+        self.threads = threads or get_num_threads()
+        self.graph = with_copies(simplify(graph))
+        pairs = {self.graph.outputs[i]: self.graph.inputs[j] for i, j in enumerate(updates)}
+        self.kernels, self.layouts = fuse(self.graph, pairs)
+        self.schedule = schedule(self.kernels, self.layouts, pairs)
+        self.lowered = lower(self.graph, self.schedule, self.layouts, self.target, self.threads)
+        self.text = self.lowered.module.text()
+        library()
+        self.code = build(self.text, self.target)
+        self.function = self.code.function("program", None, ctypes.c_void_p)
+        self.prepare(updates)
+
+    def prepare(self, updates: list[int]) -> None:
+        """The context, the arena, and what has to be copied in the end."""
+        plan = self.lowered.plan
+        count = len(self.graph.inputs)
+        self.arena = aligned(plan.arena)
+        self.context = np.zeros(FIRST_SLOT + count + len(self.graph.outputs), np.uint64)
+        self.context[0] = self.arena.ctypes.data
+        self.error: BaseException | None = None
+        self.callback = CALLBACK(self.call_numpy)
+        self.context[1] = ctypes.cast(self.callback, ctypes.c_void_p).value or 0
+        in_place = {i for i in range(len(updates)) if self.graph.outputs[i] in self.schedule.in_place}
+        self.late = {
+            i: np.empty(self.graph.outputs[i].shape, self.graph.outputs[i].dtype)
+            for i in range(len(updates)) if i not in in_place
+        }  # fmt: skip
+        self.address = self.context.ctypes.data
+        self.parallel = any(plan.is_parallel(region) for region in self.schedule.regions)
+        for node in self.lowered.callbacks:
+            logger.info("no native code for %s: each run calls back to NumPy for it", node.name)
+
+    def run(self, inputs: list[Any], outputs: list[Any]) -> None:
+        """Run once; see ``program.Executable``."""
+        first = FIRST_SLOT + len(inputs)
+        self.context[FIRST_SLOT:first] = [x.ctypes.data for x in inputs]
+        self.arrays = (inputs, [self.late.get(i, y) for i, y in enumerate(outputs)])
+        self.context[first:] = [y.ctypes.data for y in self.arrays[1]]
+        if self.parallel:
+            ensure_workers(self.threads)
+        self.function(self.address)
+        if self.error is not None:
+            error, self.error = self.error, None
+            raise error
+        for i, y in self.late.items():
+            outputs[i][...] = y
+
+    # -- nodes without native code ------------------------------------------------------------------------
+
+    def call_numpy(self, index: int) -> None:
+        """Compute one node by its primitive's forward."""
+        node = self.lowered.callbacks[index]
+        try:
+            if self.error is not None:
+                return
+            with np.errstate(all="ignore"):
+                values = [self.view(self.layouts[x]) if type(x) is Node else x for x in node.inputs]
+                self.buffer(node)[...] = evaluate_node(node, values)
+        except BaseException as error:
+            self.error = error
+
+    def buffer(self, root: Node) -> Any:
+        """The array of a buffer."""
+        places = self.lowered.plan.memory.places
+        if root not in places:
+            return root.params["array"]
+        place = places[root]
+        if place.kind == "global":
+            return root.params["array"]
+        if place.kind == "slot":
+            inputs, outputs = self.arrays
+            index = place.position - FIRST_SLOT
+            return inputs[index] if index < len(inputs) else outputs[index - len(inputs)]
+        assert place.kind == "arena", "a callback works on whole buffers"
+        size = root.size * root.dtype.itemsize
+        return self.arena[place.position : place.position + size].view(root.dtype).reshape(root.shape)
+
+    def view(self, layout: Layout) -> Any:
+        """The array of a node."""
+        base = self.buffer(layout.root).reshape(-1)
+        strides = [s * base.itemsize for s in layout.strides]
+        return np.lib.stride_tricks.as_strided(base[layout.offset :], layout.shape, strides)
+
+
+def aligned(size: int, alignment: int = 64) -> Any:
+    """Uninitialised memory that begins at a multiple of ``alignment``."""
+    memory = np.empty(size + alignment, np.uint8)
+    start = -memory.ctypes.data % alignment
+    return memory[start : start + size]

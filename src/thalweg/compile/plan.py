@@ -1,0 +1,181 @@
+"""Memory: every buffer gets a place before any code is written.
+
+Buffers whose rows are needed within one chunk only lie in the thread's scratch, a chunk's worth of rows. All others
+share one arena, in which a place is used again once its buffer's last reader has run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .fuse import Kernel, Loop, Product
+from .graph import Graph, Node
+from .layout import Layout, is_view
+from .memory import Memory, Place
+from .schedule import Region, Schedule, row_stride
+
+__all__ = ["FIRST_SLOT", "Plan"]
+
+ALIGN = 64
+FIRST_SLOT = 2  # of the context: the arena and the callback stand before the inputs
+SCRATCH = 192 * 1024  # bytes; it lies on the stack
+
+
+class Plan:
+    """Where everything lies.
+
+    Attributes:
+        arena: bytes of the arena.
+        chunk: for each region the rows of a chunk.
+        scratch: for each region the bytes of scratch that a chunk takes.
+        late: outputs that could not be computed in place, and the inputs that they are copied to in the end.
+    """
+
+    def __init__(self, graph: Graph, schedule: Schedule, layouts: dict[Node, Layout], memory: Memory, threads: int) -> None:
+        self.graph = graph
+        self.schedule = schedule
+        self.layouts = layouts
+        self.memory = memory
+        self.threads = threads
+        self.arena = 0
+        self.chunk: dict[Region, int] = {}
+        self.scratch: dict[Region, int] = {}
+        self.work = {region: sum(work(k, layouts) for k in region.kernels) for region in schedule.regions}
+        self.place_slots()
+        self.find_lives()
+        for region in schedule.regions:
+            self.choose_chunk(region, threads)
+        self.place_arena()
+
+    def place_slots(self) -> None:
+        """Inputs and outputs come by address."""
+        places = self.memory.places
+        for i, node in enumerate(self.graph.inputs):
+            places[node] = Place("slot", FIRST_SLOT + i)
+        outputs = FIRST_SLOT + len(self.graph.inputs)
+        self.late: list[tuple[Node, Node]] = []
+        for i, node in enumerate(self.graph.outputs):
+            old = self.schedule.in_place.get(node)
+            if old is not None:
+                places[node] = places[old]
+            else:
+                places[node] = Place("slot", outputs + i)
+
+    def find_lives(self) -> None:
+        """The first and the last region that each buffer is used in."""
+        self.life: dict[Node, list[int]] = {}
+        for i, region in enumerate(self.schedule.regions):
+            for kernel in region.kernels:
+                for node in kernel.stored:
+                    self.life.setdefault(node, [i, i])
+                for x in kernel.reads():
+                    root = self.layouts[x].root
+                    if root in self.life:
+                        self.life[root][1] = i
+
+    def choose_chunk(self, region: Region, threads: int) -> None:
+        """Rows that go through the region's kernels together, and the buffers that need no more than these."""
+        index = self.schedule.regions.index(region)
+        local = [
+            (node, kernel)
+            for kernel in region.kernels
+            for node in kernel.stored
+            if self.life[node] == [index, index] and node not in self.memory.places and row_stride(kernel, node)
+        ]
+        bytes_a_row = sum(row_stride(kernel, node) * node.dtype.itemsize for node, kernel in local)
+        rows = region.rows
+        chunk = rows
+        if rows > 1:
+            parallel = threads > 1 and self.work[region] > WORTH_THREADS
+            parts = max(1, min(rows, self.work[region] // CHUNK_WORK)) if parallel else 1
+            if parallel:
+                parts = max(parts, 2 * threads) if self.work[region] > 4 * WORTH_THREADS else max(parts, threads)
+            chunk = -(-rows // parts)
+            if bytes_a_row:
+                chunk = min(chunk, max(1, SCRATCH // (bytes_a_row + 1)))
+            chunk = max(1, min(rows, rounded(chunk)))
+        self.chunk[region] = chunk
+        used = 0
+        for node, kernel in local:
+            row_bytes = row_stride(kernel, node) * node.dtype.itemsize
+            size = row_bytes * chunk
+            if used + size <= SCRATCH + SCRATCH // 4 and chunk < rows:
+                self.memory.places[node] = Place("scratch", used, row_bytes)
+                used += -(-size // ALIGN) * ALIGN
+        self.scratch[region] = used
+
+    def is_parallel(self, region: Region) -> bool:
+        """Whether the region's chunks are worth sending to other threads."""
+        return self.threads > 1 and self.work[region] > WORTH_THREADS and self.chunk[region] < region.rows
+
+    def place_arena(self) -> None:
+        """First fit, in the order in which the buffers come to life."""
+        free: list[tuple[int, int]] = []
+        live: list[tuple[int, int, int]] = []  # last region, start, size
+        for node, (first, last) in sorted(self.life.items(), key=lambda item: item[1][0]):
+            if node in self.memory.places:
+                continue
+            for entry in [e for e in live if e[0] < first]:
+                live.remove(entry)
+                free = joined([*free, entry[1:]])
+            size = -(-max(node.size * node.dtype.itemsize, 1) // ALIGN) * ALIGN
+            start = take(free, size)
+            if start is None:
+                start = self.arena
+                self.arena += size
+            self.memory.places[node] = Place("arena", start)
+            live.append((last, start, size))
+
+
+WORTH_THREADS = 1_200_000  # elementary operations, about 12 microseconds
+CHUNK_WORK = 800_000
+
+
+def rounded(rows: int) -> int:
+    """A number of rows that the products' tiles divide."""
+    for unit in (48, 24, 12, 6):
+        if rows >= 2 * unit:
+            return -(-rows // unit) * unit
+    return rows
+
+
+def work(kernel: Kernel, layouts: dict[Node, Layout]) -> int:
+    """About how many elementary operations a kernel is; one takes about 10 picoseconds."""
+    if isinstance(kernel, Product):
+        a, b = kernel.members[0].inputs
+        return int(kernel.members[0].size * a.shape[-1] * 2)
+    total = 0
+    for node in kernel.members:
+        if is_view(node):
+            continue
+        size = max([node.size, *(x.size for x in node.parents())])
+        total += size * COSTS.get(node.name, 8)
+    return total + 2000 * (not isinstance(kernel, Loop))
+
+
+COSTS = {
+    "exp": 60, "expm1": 80, "log": 60, "log1p": 80, "tanh": 80, "sigmoid": 80, "softplus": 120, "erf": 120,
+    "sin": 80, "cos": 80, "pow": 200, "atan2": 120, "div": 20, "sqrt": 20, "rsqrt": 30,
+}  # fmt: skip
+
+
+def take(free: list[tuple[int, int]], size: int) -> int | None:
+    """A stretch of free memory, which is taken out of the list."""
+    for i, (start, length) in enumerate(free):
+        if length >= size:
+            free[i : i + 1] = [(start + size, length - size)] if length > size else []
+            return start
+    return None
+
+
+def joined(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Stretches in order, neighbours made one."""
+    result: list[tuple[int, int]] = []
+    for start, length in sorted(stretches):
+        if result and sum(result[-1]) == start:
+            result[-1] = (result[-1][0], result[-1][1] + length)
+        else:
+            result.append((start, length))
+    return result
+
+

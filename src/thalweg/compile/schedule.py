@@ -1,0 +1,207 @@
+"""The order of the kernels, and regions: kernels that run together, one chunk of rows after the other.
+
+A region's kernels have equally many rows, and row i of one reads only row i of what another in the region computes.
+So a chunk of rows can go through all of them while it is in the cache, and chunks can go to different threads. A
+training step's forward and backward pass over a batch is one region, and the gradient of a weight with its update
+is another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..ops.linalg import matmul
+from .fuse import REDUCTIONS, Columns, Kernel, Loop, Product
+from .graph import Node
+from .layout import Layout, contiguous, is_view
+from .memory import Access
+
+__all__ = ["Region", "Schedule", "schedule"]
+
+
+class Region:
+    """Kernels that are run chunk by chunk."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+        self.kernels: list[Kernel] = []
+
+
+class Schedule:
+    """Regions in the order in which they run, and the outputs that are computed in an input's own memory."""
+
+    def __init__(self, regions: list[Region], in_place: dict[Node, Node]) -> None:
+        self.regions = regions
+        self.in_place = in_place
+
+
+class _Scheduler:
+    def __init__(self, kernels: list[Kernel], layouts: dict[Node, Layout], updates: dict[Node, Node]) -> None:
+        self.kernels = kernels
+        self.layouts = layouts
+        self.maker = {node: k for k in kernels for node in k.members if not is_view(node)}
+        self.readers: dict[Node, list[Kernel]] = {}
+        self.needs: dict[Kernel, set[Kernel]] = {k: set() for k in kernels}
+        for k in kernels:
+            for root in {layouts[x].root for x in k.reads()}:
+                self.readers.setdefault(root, []).append(k)
+                if root in self.maker:
+                    self.needs[k].add(self.maker[root])
+            self.needs[k].discard(k)
+        self.in_place: dict[Node, Node] = {}
+        for new, old in updates.items():
+            self.try_in_place(new, old)
+
+    # -- writing over an input ----------------------------------------------------------------------------
+
+    def try_in_place(self, new: Node, old: Node) -> None:
+        """Compute ``new`` in the memory of ``old`` if all that read ``old`` can run before."""
+        writer = self.maker[new]
+        others = [k for k in self.readers.get(old, ()) if k is not writer]
+        if any(self.reaches(k, writer) for k in others) or not self.same_places(writer, new, old):
+            return
+        self.in_place[new] = old
+        self.needs[writer].update(others)
+
+    def reaches(self, start: Kernel, goal: Kernel) -> bool:
+        seen, stack = {start}, [start]
+        while stack:
+            for k in self.needs[stack.pop()]:
+                if k is goal:
+                    return True
+                if k not in seen:
+                    seen.add(k)
+                    stack.append(k)
+        return False
+
+    def same_places(self, writer: Kernel, new: Node, old: Node) -> bool:
+        """Whether the writer reads an element of ``old`` only where it writes it, and before it does."""
+        reads = [(m, x) for m in writer.members if not is_view(m) for x in m.parents() if self.layouts[x].root is old]
+        if not reads:
+            return True
+        if isinstance(writer, Product):
+            return all(x is old and m.shape == old.shape and m.op is not matmul for m, x in reads)
+        if not isinstance(writer, Loop) or any(m.op in REDUCTIONS for m in writer.members):
+            return False
+        rank = len(writer.domain)
+        target = stored_access(writer, new, rank)
+        return all(loop_access(writer, m, x, self.layouts).key[1:] == target.key[1:] for m, x in reads)
+
+    # -- regions ------------------------------------------------------------------------------------------
+
+    def run(self) -> Schedule:
+        waiting = dict.fromkeys(self.kernels)
+        done: set[Kernel] = set()
+        regions = []
+        while waiting:
+            seed = next((k for k in waiting if self.needs[k] <= done), None)
+            assert seed is not None, "the kernels need one another"
+            region = Region(seed.rows)
+            regions.append(region)
+            self.put(seed, region, waiting, done)
+            grown = True
+            while grown and region.rows > 1:
+                grown = False
+                for k in list(waiting):
+                    if k.rows == region.rows and self.needs[k] <= done and self.aligned(k, region):
+                        self.put(k, region, waiting, done)
+                        grown = True
+        return Schedule(regions, self.in_place)
+
+    def put(self, kernel: Kernel, region: Region, waiting: dict[Kernel, None], done: set[Kernel]) -> None:
+        region.kernels.append(kernel)
+        done.add(kernel)
+        del waiting[kernel]
+
+    def aligned(self, kernel: Kernel, region: Region) -> bool:
+        """Whether the kernel's row i needs nothing of the region but its row i, and overwrites nothing else."""
+        inside = set(region.kernels)
+        for x in kernel.reads():
+            root = self.layouts[x].root
+            if self.maker.get(root) in inside and not self.row_of(kernel, x, row_stride(self.maker[root], root)):
+                return False
+        for new in kernel.stored:
+            old = self.in_place.get(new)
+            if old is None:
+                continue
+            for other in region.kernels:
+                for x in other.reads():
+                    if self.layouts[x].root is old and not self.row_of(other, x, row_stride(kernel, new)):
+                        return False
+        return True
+
+    def row_of(self, kernel: Kernel, x: Node, stride: int) -> bool:
+        """Whether the kernel's row i reads only elements from i * stride on, and less than stride of them, of x."""
+        layout = self.layouts[x]
+        if isinstance(kernel, Product):
+            product = kernel.members[0]
+            if x is not product.inputs[0] or x is product.inputs[1] or len(x.shape) != 2:
+                return False
+            return layout.strides[0] == stride and within(layout.offset, layout.strides[1:], x.shape[1:], stride)
+        if not isinstance(kernel, Loop):
+            return False
+        rank = len(kernel.domain)
+        for m in kernel.members:
+            if x in m.inputs and not is_view(m):
+                access = loop_access(kernel, m, x, self.layouts)
+                if access.strides[0] != stride:
+                    return False
+                if not within(access.offset, access.strides[1:], kernel.domain[1:rank], stride):
+                    return False
+        return True
+
+
+def within(offset: int, strides: Iterable[int], sizes: Iterable[int], limit: int) -> bool:
+    """Whether all elements lie in [0, limit)."""
+    last = offset
+    for s, n in zip(strides, sizes, strict=True):
+        if s < 0:
+            return False
+        last += s * (n - 1)
+    return offset >= 0 and last < limit
+
+
+def row_stride(kernel: Kernel, root: Node) -> int:
+    """How far apart the rows of a kernel lie in the buffer of one of its nodes; 0 if it is not made of rows."""
+    strides = contiguous(root.shape)
+    if isinstance(kernel, Product):
+        return strides[0] if root.ndim == 2 else 0
+    if isinstance(kernel, Loop) and 0 in kernel.axes[root] and kernel.split != 0:
+        return strides[kernel.axes[root].index(0)]
+    return 0
+
+
+def loop_access(kernel: Loop, node: Node, x: Node, layouts: dict[Node, Layout]) -> Access:
+    """Where a member of a loop finds an operand from outside."""
+    rank = len(kernel.domain)
+    if node.op in REDUCTIONS:
+        numbers = iter(range(rank))
+        axes = {j: next(numbers) for j, n in enumerate(x.shape) if n != 1}
+    else:
+        lead = len(node.shape) - len(x.shape)
+        axes = {j: kernel.axes[node][lead + j] for j, n in enumerate(x.shape) if n != 1}
+    return Access(layouts[x], axes, rank)
+
+
+def stored_access(kernel: Loop, node: Node, rank: int) -> Access:
+    """Where a loop puts a member."""
+    axes = {j: a for j, a in enumerate(kernel.axes[node]) if a >= 0}
+    return Access(Layout(node, 0, node.shape, contiguous(node.shape)), axes, rank)
+
+
+def set_rows(kernel: Kernel, layouts: dict[Node, Layout]) -> None:
+    """How many parts a kernel can be cut into."""
+    if isinstance(kernel, Loop):
+        kernel.rows = kernel.domain[0] if kernel.domain and kernel.split != 0 else 1
+    elif isinstance(kernel, Product):
+        kernel.rows = kernel.members[0].shape[0]
+    elif isinstance(kernel, Columns):
+        kept = [n for n in kernel.members[0].shape if n != 1]
+        kernel.rows = kept[0] if kept else 1
+
+
+def schedule(kernels: list[Kernel], layouts: dict[Node, Layout], updates: dict[Node, Node]) -> Schedule:
+    """Regions for the kernels; ``updates`` says which outputs are new content of which inputs."""
+    for kernel in kernels:
+        set_rows(kernel, layouts)
+    return _Scheduler(kernels, layouts, updates).run()

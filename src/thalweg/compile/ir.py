@@ -113,7 +113,7 @@ class Function:
     ) -> None:
         self.name = name
         self.returns = returns
-        self.params = [Value("%" + n, t.split(" ")[0]) for t, n in params]
+        self.params = [Value("%" + n, _bare(t)) for t, n in params]
         self.attributes = attributes
         self._head = f"define {linkage + ' ' if linkage else ''}{returns} @{name}(" + ", ".join(
             f"{t} %{n}" for t, n in params
@@ -263,6 +263,11 @@ class Function:
     def text(self) -> str:
         attributes = f" {self.attributes}" if self.attributes else ""
         return "\n".join([f"{self._head}){attributes} {{", "entry:", *self._allocas, *self._lines, "}"])
+
+
+def _bare(type: str) -> str:
+    """A parameter's type without attributes such as ``noalias``."""
+    return type[: type.index(">") + 1] if type.startswith("<") else type.split(" ")[0]
 
 
 def _is_literal(v: Value) -> bool:

@@ -90,6 +90,7 @@ class Special(Kernel):
 class _Fusion:
     def __init__(self, graph: Graph, updates: dict[Node, Node]) -> None:
         self.nodes = graph.nodes()
+        self.outputs = graph.outputs
         self.updates = updates
         self.absorbed: dict[Node, tuple[Node, Any]] = {}  # the update of a product: the product and its scale
         self.layouts: dict[Node, Layout] = place_views(self.nodes)
@@ -157,6 +158,8 @@ class _Fusion:
     def find_updates(self) -> None:
         """Products that only serve to be scaled and subtracted from an input that is updated so: plain SGD."""
         uses = users(self.nodes)
+        for node in self.outputs:
+            uses.setdefault(node, []).append(node)
         scaled: dict[Node, tuple[Node, Any]] = {}
         for node in self.nodes:
             if node.op is mul and len(uses.get(node, ())) == 1:
@@ -165,7 +168,8 @@ class _Fusion:
                         scaled[node] = (product, scale)
             elif node.op is sub and node.inputs[1] in scaled:
                 product, scale = scaled[node.inputs[1]]
-                if self.updates.get(node) is node.inputs[0] and node not in uses and product.shape == node.shape:
+                only_updates = self.updates.get(node) is node.inputs[0] and len(uses[node]) == 1
+                if only_updates and product.shape == node.shape:
                     self.absorbed[node] = (product, scale)
                     self.absorbed[node.inputs[1]] = (product, scale)
 

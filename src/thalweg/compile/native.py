@@ -15,9 +15,11 @@ from typing import Any
 from ..errors import CompileError
 from . import cache
 
-__all__ = ["Loaded", "Target", "build", "cached", "define_symbol", "load", "object_code"]
+__all__ = ["Loaded", "Target", "build", "cached", "define_symbol", "load", "lock", "object_code"]
 
-_lock = threading.RLock()  # LLVM's global tables are not all safe for concurrent use
+lock = threading.RLock()  # LLVM's global tables are not all safe for concurrent use
+if hasattr(os, "register_at_fork"):  # a child must not inherit LLVM half-way through something
+    os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
 _BYTES = {"half": 2, "float": 4, "double": 8, "ptr": 8}
 
 
@@ -26,7 +28,7 @@ def llvm() -> Any:
     """``llvmlite.binding`` with the native target set up; imported at first use, which takes 0.1 s."""
     import llvmlite.binding as binding
 
-    with _lock:
+    with lock:
         binding.initialize_native_target()
         binding.initialize_native_asmprinter()
     return binding
@@ -110,7 +112,7 @@ def _machine(target: Target) -> Any:
 def object_code(text: str, target: Target) -> bytes:
     """The module made into an object file."""
     binding = llvm()
-    with _lock:
+    with lock:
         try:
             module = binding.parse_assembly(text, binding.create_context())
             module.triple = target.triple
@@ -140,7 +142,7 @@ class Loaded:
 
     def address(self, name: str) -> int:
         """The address of a function or variable."""
-        with _lock:
+        with lock:
             address: int = self._engine.get_global_value_address(name) or self._engine.get_function_address(name)
         if not address:
             raise CompileError(f"the native code has no symbol {name!r}")
@@ -155,17 +157,18 @@ class Loaded:
 
 def define_symbol(name: str, address: int) -> None:
     """Make a symbol known to all code that is loaded from now on."""
-    with _lock:
+    with lock:
         llvm().add_symbol(name, address)
 
 
 def load(code: bytes) -> Loaded:
     """Put object code into the process, with what it calls outside bound to it."""
     binding = llvm()
-    with _lock:
+    with lock:
         empty = binding.parse_assembly("", binding.create_context())
-        # llvmlite's own memory manager keeps all sections of an object within reach of each other.
-        engine = binding.create_mcjit_compiler(empty, _machine(Target.host()), use_lmm=True)
+        # LLVM's own memory manager, except where llvmlite prefers its own (arm64): that one counts the space for
+        # several read-only sections of different alignment too small, and ends the process.
+        engine = binding.create_mcjit_compiler(empty, _machine(Target.host()))
         missing = [name for name in _undefined(code) if not binding.address_of_symbol(name)]
         if missing:
             raise CompileError(f"the native code calls functions that this process does not have: {missing}")

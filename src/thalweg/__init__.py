@@ -10,6 +10,7 @@ from math import e, inf, nan, pi
 from . import autograd, nn, optim, utils
 from .core import dtypes as _dtypes
 from .core import modes as _modes
+from .core import parallel as _parallel
 from .core.dtypes import *
 from .core.dtypes import bool_ as bool
 from .core.dtypes import float16 as half
@@ -19,6 +20,7 @@ from .core.dtypes import int16 as short
 from .core.dtypes import int32 as int
 from .core.dtypes import int64 as long
 from .core.modes import *
+from .core.parallel import *
 from .core.tensor import Size, Tensor
 from .ops import creation as _creation
 from .ops import functions as _functions
@@ -89,6 +91,7 @@ __all__ = [
 ]  # fmt: skip
 __all__ += _dtypes.__all__
 __all__ += _modes.__all__
+__all__ += _parallel.__all__
 __all__ += _creation.__all__
 __all__ += _functions.__all__
 __all__ += _random.__all__

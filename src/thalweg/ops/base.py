@@ -178,6 +178,9 @@ class Convert(Primitive):
     def pullback_0(self, dy: Any, y: Any, x: Any, dtype: Any) -> Any:
         return convert(dy, dtype=x.dtype)
 
+    def lower(self, emit: Any, x: Any, dtype: Any) -> Any:
+        return emit.convert(x, dtype)
+
 
 class IsFinite(Unary):
     """True where ``x`` is neither infinite nor NaN."""
@@ -185,6 +188,9 @@ class IsFinite(Unary):
     differentiable = False
     boolean = True
     forward = staticmethod(np.isfinite)
+
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.isfinite(x)
 
 
 _PLAIN = (ndarray, float)
@@ -210,6 +216,9 @@ class Where(Elementwise):
 
     def pullback_2(self, dy: Any, y: Any, condition: Any, a: Any, b: Any) -> Any:
         return where(condition, 0.0, dy)
+
+    def lower(self, emit: Any, condition: Any, a: Any, b: Any) -> Any:
+        return emit.select(condition, a, b)
 
     def __call__(self, condition: Any, a: Any, b: Any) -> Any:  # type: ignore[override]
         if not (isinstance(condition, Tensor) or isinstance(a, Tensor) or isinstance(b, Tensor)):
@@ -260,6 +269,13 @@ class SafeMul(Elementwise):
 
     def pullback_1(self, dz: Any, z: Any, dy: Any, d: Any) -> Any:
         return safe_mul(dz, dy)
+
+    def lower(self, emit: Any, dy: Any, d: Any) -> Any:
+        if isinstance(d, (int, float)) and math.isfinite(d):
+            return emit.mul(dy, d)
+        if getattr(dy, "dtype", None) == BOOL and getattr(d, "dtype", BOOL) != BOOL:
+            return emit.select(dy, d, 0)
+        return emit.select(emit.eq(dy, 0), 0, emit.mul(dy, d))
 
 
 convert = Convert()

@@ -75,5 +75,10 @@ class BinaryCrossEntropy(Elementwise):
     def pullback_1(self, dy: Any, y: Any, p: Any, t: Any) -> Any:
         return safe_mul(dy, maximum(log1p(-p), LOWEST_LOG) - maximum(log(p), LOWEST_LOG))
 
+    def lower(self, emit: Any, p: Any, t: Any) -> Any:
+        at_zero = emit.maximum(emit.log1p(emit.neg(p)), LOWEST_LOG)
+        at_one = emit.maximum(emit.log(p), LOWEST_LOG)
+        return emit.sub(emit.mul(emit.sub(t, 1), at_zero), emit.mul(t, at_one))
+
 
 mean_squared_error, binary_cross_entropy = MeanSquaredError(), BinaryCrossEntropy()

@@ -52,6 +52,9 @@ class Add(Elementwise):
     def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
         return dy
 
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        return emit.add(a, b)
+
 
 class Sub(Elementwise):
     """a - b; not for boolean tensors, as PyTorch."""
@@ -74,6 +77,9 @@ class Sub(Elementwise):
     def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
         return -dy
 
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        return emit.sub(a, b)
+
 
 class Mul(Elementwise):
     """a * b."""
@@ -87,6 +93,9 @@ class Mul(Elementwise):
 
     def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
         return safe_mul(dy, a)
+
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        return emit.mul(a, b)
 
 
 class Div(Elementwise):
@@ -105,6 +114,9 @@ class Div(Elementwise):
 
     def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
         return safe_mul(dy, -y / b)
+
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        return emit.div(a, b)
 
 
 def _inverse(b: Any) -> Any:
@@ -148,6 +160,9 @@ class Pow(Elementwise):
         known = (a == 0) & (b >= 0)
         return safe_mul(dy, where(known, 0.0, y * log(where(known, 1.0, a))))
 
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        return emit.pow(a, b)
+
 
 _power = quiet(np.power)
 _sqrt = quiet(np.sqrt)
@@ -164,6 +179,9 @@ class Neg(Unary):
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
         return -dy
 
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.neg(x)
+
 
 class Abs(Unary):
     """|x|; the derivative is sign(x), 0 at 0."""
@@ -174,6 +192,11 @@ class Abs(Unary):
     def derivative(self, y: Any, x: Any) -> Any:
         return sign(x)
 
+    def lower(self, emit: Any, x: Any) -> Any:
+        if x.dtype.kind == "f":
+            return emit.fabs(x)
+        return emit.select(emit.lt(x, 0), emit.neg(x), x) if x.dtype.kind == "i" else x
+
 
 class Sign(Unary):
     """-1, 0 or 1; its derivative is 0. NaN stays NaN (PyTorch makes it 0, which would hide it)."""
@@ -183,6 +206,11 @@ class Sign(Unary):
 
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
         return dy * 0
+
+    def lower(self, emit: Any, x: Any) -> Any:
+        if x.dtype.kind in "bu":
+            return emit.minimum(x, 1)
+        return emit.select(emit.gt(x, 0), 1, emit.select(emit.lt(x, 0), -1, x))
 
 
 class Reciprocal(Unary):
@@ -195,6 +223,9 @@ class Reciprocal(Unary):
     def derivative(self, y: Any, x: Any) -> Any:
         return -y * y
 
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.div(1.0, x)
+
 
 class Sqrt(Unary):
     """The square root: NaN for x < 0. At 0 the derivative is +inf, the second derivative -inf."""
@@ -205,6 +236,9 @@ class Sqrt(Unary):
 
     def derivative(self, y: Any, x: Any) -> Any:
         return 0.5 / y
+
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.sqrt(x)
 
 
 class Rsqrt(Unary):
@@ -221,6 +255,9 @@ class Rsqrt(Unary):
     def derivative(self, y: Any, x: Any) -> Any:
         return -0.5 * y * y * y
 
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.div(1.0, emit.sqrt(x))
+
 
 # -- exponentials -----------------------------------------------------------------------------------------
 
@@ -235,6 +272,9 @@ class Exp(Unary):
     def derivative(self, y: Any, x: Any) -> Any:
         return y
 
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.exp(x)
+
 
 class Expm1(Unary):
     """exp(x) - 1, accurate near 0."""
@@ -245,6 +285,9 @@ class Expm1(Unary):
 
     def derivative(self, y: Any, x: Any) -> Any:
         return y + 1
+
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.expm1(x)
 
 
 class Log(Unary):
@@ -257,6 +300,9 @@ class Log(Unary):
     def derivative(self, y: Any, x: Any) -> Any:
         return 1.0 / x
 
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.log(x)
+
 
 class Log1p(Unary):
     """log(1 + x), accurate near 0."""
@@ -267,6 +313,9 @@ class Log1p(Unary):
 
     def derivative(self, y: Any, x: Any) -> Any:
         return 1.0 / (x + 1)
+
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.log1p(x)
 
 
 class Tanh(Unary):
@@ -282,6 +331,9 @@ class Tanh(Unary):
 
     def derivative(self, y: Any, x: Any) -> Any:
         return (1 - y) * (1 + y)
+
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.tanh(x)
 
 
 class Sigmoid(Unary):
@@ -301,6 +353,9 @@ class Sigmoid(Unary):
     def derivative(self, y: Any, x: Any) -> Any:
         return y * (1 - y)
 
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.sigmoid(x)
+
 
 class Softplus(Unary):
     """log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|)), without overflow; the derivative is sigmoid(x)."""
@@ -316,6 +371,9 @@ class Softplus(Unary):
     def derivative(self, y: Any, x: Any) -> Any:
         return sigmoid(x)
 
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.softplus(x)
+
 
 class Erf(Unary):
     """The error function; the derivative is 2 / sqrt(pi) * exp(-x**2)."""
@@ -327,6 +385,9 @@ class Erf(Unary):
 
     def derivative(self, y: Any, x: Any) -> Any:
         return TWO_OVER_SQRT_PI * exp(-x * x)
+
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.erf(x)
 
 
 # -- trigonometry -----------------------------------------------------------------------------------------
@@ -342,6 +403,9 @@ class Sin(Unary):
     def derivative(self, y: Any, x: Any) -> Any:
         return cos(x)
 
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.sin(x)
+
 
 class Cos(Unary):
     """The cosine of an angle in radians."""
@@ -352,6 +416,9 @@ class Cos(Unary):
 
     def derivative(self, y: Any, x: Any) -> Any:
         return -sin(x)
+
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.cos(x)
 
 
 class Atan2(Elementwise):
@@ -369,6 +436,9 @@ class Atan2(Elementwise):
 
     def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
         return safe_mul(dy, -a / _or_infinite(a * a + b * b))
+
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        return emit.atan2(a, b)
 
 
 def _or_infinite(x: Any) -> Any:
@@ -390,6 +460,9 @@ class Relu(Unary):
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
         return safe_mul(y != 0, dy)  # 0 where y is 0, whatever dy is; NumPy's where would take twice as long
 
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.select(emit.lt(x, 0), 0, x)  # NaN stays
+
 
 class Maximum(Elementwise):
     """The larger of a and b, NaN if one is NaN.
@@ -406,6 +479,9 @@ class Maximum(Elementwise):
     def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
         return where(a == b, dy * 0.5, where(a > b, 0.0, dy))
 
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        return emit.maximum(a, b)
+
 
 class Minimum(Elementwise):
     """The smaller of a and b, NaN if one is NaN.
@@ -421,6 +497,9 @@ class Minimum(Elementwise):
 
     def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
         return where(a == b, dy * 0.5, where(a < b, 0.0, dy))
+
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        return emit.minimum(a, b)
 
 
 # -- integers and rounding --------------------------------------------------------------------------------
@@ -439,12 +518,18 @@ class Floor(_Rounding):
     def forward(self, x: Any) -> Any:
         return np.floor(x) if x.dtype.kind == "f" else x.copy()
 
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.floor(x) if x.dtype.kind == "f" else x
+
 
 class Ceil(_Rounding):
     """The smallest integer not below x."""
 
     def forward(self, x: Any) -> Any:
         return np.ceil(x) if x.dtype.kind == "f" else x.copy()
+
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.ceil(x) if x.dtype.kind == "f" else x
 
 
 class Trunc(_Rounding):
@@ -453,12 +538,18 @@ class Trunc(_Rounding):
     def forward(self, x: Any) -> Any:
         return np.trunc(x) if x.dtype.kind == "f" else x.copy()
 
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.trunc(x) if x.dtype.kind == "f" else x
+
 
 class Round(_Rounding):
     """The nearest integer, halves to even."""
 
     def forward(self, x: Any) -> Any:
         return np.rint(x) if x.dtype.kind == "f" else x.copy()
+
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.rint(x) if x.dtype.kind == "f" else x
 
 
 class FloorDivide(Elementwise):
@@ -473,6 +564,10 @@ class FloorDivide(Elementwise):
 
     def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
         return dy * 0
+
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        """Native code can't raise: an integer divided by zero gives 0."""
+        return emit.floor_divide(a, b)
 
 
 class Remainder(Elementwise):
@@ -490,6 +585,10 @@ class Remainder(Elementwise):
     def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
         return safe_mul(dy, -floor(a / b))
 
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        """Native code can't raise: an integer divided by zero leaves 0."""
+        return emit.remainder(a, b)
+
 
 class Fmod(Elementwise):
     """a - b trunc(a / b): the sign is a's, as in C."""
@@ -505,6 +604,10 @@ class Fmod(Elementwise):
 
     def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
         return safe_mul(dy, -trunc(a / b))
+
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        """Native code can't raise: an integer divided by zero leaves 0."""
+        return emit.fmod(a, b)
 
 
 _floor_divide, _remainder, _fmod = quiet(np.floor_divide), quiet(np.remainder), quiet(np.fmod)

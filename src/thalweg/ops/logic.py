@@ -38,11 +38,17 @@ class Eq(_Comparison):
 
     forward = staticmethod(np.equal)
 
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        return emit.eq(a, b)
+
 
 class Ne(_Comparison):
     """a != b."""
 
     forward = staticmethod(np.not_equal)
+
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        return emit.ne(a, b)
 
 
 class Lt(_Comparison):
@@ -50,11 +56,17 @@ class Lt(_Comparison):
 
     forward = staticmethod(np.less)
 
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        return emit.lt(a, b)
+
 
 class Le(_Comparison):
     """a <= b."""
 
     forward = staticmethod(np.less_equal)
+
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        return emit.le(a, b)
 
 
 class Gt(_Comparison):
@@ -62,11 +74,17 @@ class Gt(_Comparison):
 
     forward = staticmethod(np.greater)
 
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        return emit.gt(a, b)
+
 
 class Ge(_Comparison):
     """a >= b."""
 
     forward = staticmethod(np.greater_equal)
+
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        return emit.ge(a, b)
 
 
 class LogicalAnd(_Comparison):
@@ -74,17 +92,26 @@ class LogicalAnd(_Comparison):
 
     forward = staticmethod(np.logical_and)
 
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        return emit.logical_and(a, b)
+
 
 class LogicalOr(_Comparison):
     """True where one is non-zero."""
 
     forward = staticmethod(np.logical_or)
 
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        return emit.logical_or(a, b)
+
 
 class LogicalXor(_Comparison):
     """True where exactly one is non-zero."""
 
     forward = staticmethod(np.logical_xor)
+
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        return emit.logical_xor(a, b)
 
 
 class LogicalNot(Unary):
@@ -94,6 +121,9 @@ class LogicalNot(Unary):
     boolean = True
     forward = staticmethod(np.logical_not)
 
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.logical_not(x)
+
 
 class IsNan(Unary):
     """True where x is NaN."""
@@ -101,6 +131,9 @@ class IsNan(Unary):
     differentiable = False
     boolean = True
     forward = staticmethod(np.isnan)
+
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.isnan(x)
 
 
 class IsInf(Unary):
@@ -110,12 +143,18 @@ class IsInf(Unary):
     boolean = True
     forward = staticmethod(np.isinf)
 
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.isinf(x)
+
 
 class BitwiseAnd(Elementwise):
     """a & b for integers and booleans."""
 
     differentiable = False
     forward = staticmethod(np.bitwise_and)
+
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        return emit.bit_and(a, b)
 
 
 class BitwiseOr(Elementwise):
@@ -124,12 +163,18 @@ class BitwiseOr(Elementwise):
     differentiable = False
     forward = staticmethod(np.bitwise_or)
 
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        return emit.bit_or(a, b)
+
 
 class BitwiseXor(Elementwise):
     """a ^ b for integers and booleans."""
 
     differentiable = False
     forward = staticmethod(np.bitwise_xor)
+
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        return emit.bit_xor(a, b)
 
 
 class BitwiseNot(Unary):
@@ -141,6 +186,9 @@ class BitwiseNot(Unary):
         if x.dtype.kind == "f":
             raise self.misfit(x)
         return np.invert(x)
+
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.bit_not(x)
 
 
 eq, ne, lt, le, gt, ge = Eq(), Ne(), Lt(), Le(), Gt(), Ge()

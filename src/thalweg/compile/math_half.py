@@ -1,0 +1,64 @@
+"""float16 to and from wider floats, by instructions where there are any and by integer arithmetic elsewhere.
+
+Without instructions for it LLVM would call functions that not every process has.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .lanes import Lane, Lanes
+
+INT16, INT32, FLOAT16, FLOAT32 = np.int16, np.int32, np.float16, np.float32
+INFINITY = 0x7F800000  # bits of float32
+
+
+def _native(emit: Lanes) -> bool:
+    target = emit.target
+    return not target.triple.startswith(("x86_64", "amd64")) or target.has("f16c") or target.has("avx512f")
+
+
+def widen(emit: Lanes, a: Lane) -> Lane:
+    """float16 to float32: exact."""
+    if _native(emit):
+        return emit.cast("fpext", a, FLOAT32)
+    bits = emit.convert(emit.as_integer(a), INT32)
+    magnitude = emit.shift_left(emit.bit_and(bits, 0x7FFF), 13)
+    scaled = emit.mul(emit.as_float(magnitude), 2.0**112)  # moves the exponent's bias, for subnormal numbers too
+    special = emit.ge(magnitude, 0x7C00 << 13)
+    result = emit.select(special, emit.bit_or(magnitude, INFINITY), emit.as_integer(scaled))
+    return emit.as_float(emit.bit_or(result, emit.bit_and(emit.shift_left(bits, 16), -(1 << 31))))
+
+
+def narrow(emit: Lanes, a: Lane) -> Lane:
+    """float32 or float64 to float16: rounded once, halves to even."""
+    native = _native(emit)
+    if a.dtype == np.float64:
+        a = _odd(emit, a)
+    if native:
+        return emit.cast("fptrunc", a, FLOAT16)
+    bits = emit.as_integer(a)
+    magnitude = emit.bit_and(bits, 0x7FFFFFFF)
+    # in the sum with 0.5 the last digit is that of float16's subnormal numbers, and it is rounded as they are
+    small = emit.sub(emit.as_integer(emit.add(emit.as_float(magnitude), 0.5)), 0x3F000000)
+    odd = emit.bit_and(emit.shift_right(magnitude, 13), 1)
+    rounded = emit.add(emit.add(magnitude, odd), 0xFFF - (112 << 23))
+    normal = emit.minimum(emit.shift_right(rounded, 13), 0x7C00)
+    result = emit.select(emit.lt(magnitude, 113 << 23), small, normal)
+    result = emit.select(emit.gt(magnitude, INFINITY), 0x7E00, result)
+    sign = emit.bit_and(emit.shift_right(bits, 16), 0x8000)
+    return emit.as_float(emit.convert(emit.bit_or(result, sign), INT16))
+
+
+def _odd(emit: Lanes, a: Lane) -> Lane:
+    """float64 to float32, inexact results with an odd last digit: rounding again then gives what rounding once does."""
+    near = emit.cast("fptrunc", a, FLOAT32)
+    back = emit.cast("fpext", near, np.float64)
+    beyond = emit.gt(emit.fabs(back), emit.fabs(a))
+    bits = emit.as_integer(near)
+    below = emit.select(beyond, emit.sub(bits, 1), bits)
+    inexact = emit.logical_and(emit.ne(back, a), emit.logical_not(emit.isnan(a)))
+    return emit.as_float(emit.select(inexact, emit.bit_or(below, 1), bits))

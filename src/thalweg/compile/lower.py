@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .batches import epoch_function
 from .columns import ColumnCode
 from .fuse import Columns, Kernel, Loop, Product
 from .graph import Graph, Node
@@ -31,7 +32,10 @@ class Lowered:
 
 
 class _Lowering:
-    def __init__(self, graph: Graph, schedule: Schedule, layouts: dict[Node, Layout], target: Any, threads: int) -> None:
+    def __init__(
+        self, graph: Graph, schedule: Schedule, layouts: dict[Node, Layout], target: Any, threads: int,
+        updates: dict[Node, Node],
+    ) -> None:  # fmt: skip
         self.graph = graph
         self.schedule = schedule
         self.layouts = layouts
@@ -39,7 +43,7 @@ class _Lowering:
         self.threads = threads
         self.module = Module()
         self.memory = Memory(self.module)
-        self.plan = Plan(graph, schedule, layouts, self.memory, threads)
+        self.plan = Plan(graph, schedule, layouts, self.memory, threads, updates)
         self.names: dict[Kernel, str] = {}
         self.callbacks: list[Node] = []
 
@@ -49,6 +53,7 @@ class _Lowering:
                 self.add_kernel(kernel)
             self.add_region(region, i)
         self.add_program()
+        self.module.add(epoch_function(self.target.attributes))
         return Lowered(self.module, self.plan, self.names, self.callbacks)
 
     # -- kernels ------------------------------------------------------------------------------------------
@@ -171,7 +176,7 @@ class _Lowering:
 
     def add_program(self) -> None:
         """All regions in turn."""
-        f = Function("program", KERNEL[:1], attributes=self.target.attributes)
+        f = Function("program", KERNEL[:1], "i64", attributes=self.target.attributes)
         for i, region in enumerate(self.schedule.regions):
             chunk = self.plan.chunk[region]
             if chunk >= region.rows:
@@ -183,7 +188,11 @@ class _Lowering:
                     integer(self.threads if worth else 1),
                 ]  # fmt: skip
                 f.call("tw_parallel", args, "void")
-        f.ret()
+        for new, old in self.plan.late:
+            size = integer(new.size * new.dtype.itemsize)
+            target, source = (self.memory.pointer(f, node, None) for node in (old, new))
+            f.call("llvm.memcpy.p0.p0.i64", [target, source, size, Value("false", "i1")], "void")
+        f.ret(integer(0))
         self.module.add(f)
 
 
@@ -191,6 +200,8 @@ def type_is_number(x: Any) -> bool:
     return isinstance(x, (int, float))
 
 
-def lower(graph: Graph, schedule: Schedule, layouts: dict[Node, Layout], target: Any, threads: int) -> Lowered:
-    """The module of a scheduled graph."""
-    return _Lowering(graph, schedule, layouts, target, threads).run()
+def lower(
+    graph: Graph, schedule: Schedule, layouts: dict[Node, Layout], target: Any, threads: int, updates: dict[Node, Node]
+) -> Lowered:
+    """The module of a scheduled graph; ``updates`` says which outputs are new content of which inputs."""
+    return _Lowering(graph, schedule, layouts, target, threads, updates).run()

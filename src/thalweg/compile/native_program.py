@@ -18,7 +18,7 @@ from .native import Target, build
 from .plan import FIRST_SLOT
 from .schedule import schedule
 from .simplify import simplify
-from .threads import ensure_workers
+from .workers import ensure_workers
 
 __all__ = ["Native"]
 
@@ -37,15 +37,15 @@ class Native:
         pairs = {self.graph.outputs[i]: self.graph.inputs[j] for i, j in enumerate(updates)}
         self.kernels, self.layouts = fuse(self.graph, pairs)
         self.schedule = schedule(self.kernels, self.layouts, pairs)
-        self.lowered = lower(self.graph, self.schedule, self.layouts, self.target, self.threads)
+        self.lowered = lower(self.graph, self.schedule, self.layouts, self.target, self.threads, pairs)
         self.text = self.lowered.module.text()
         library()
         self.code = build(self.text, self.target)
-        self.function = self.code.function("program", None, ctypes.c_void_p)
-        self.prepare(updates)
+        self.function = self.code.function("program", ctypes.c_int64, ctypes.c_void_p)
+        self.prepare()
 
-    def prepare(self, updates: list[int]) -> None:
-        """The context, the arena, and what has to be copied in the end."""
+    def prepare(self) -> None:
+        """The context and the arena."""
         plan = self.lowered.plan
         count = len(self.graph.inputs)
         self.arena = aligned(plan.arena)
@@ -54,11 +54,6 @@ class Native:
         self.error: BaseException | None = None
         self.callback = CALLBACK(self.call_numpy)
         self.context[1] = ctypes.cast(self.callback, ctypes.c_void_p).value or 0
-        in_place = {i for i in range(len(updates)) if self.graph.outputs[i] in self.schedule.in_place}
-        self.late = {
-            i: np.empty(self.graph.outputs[i].shape, self.graph.outputs[i].dtype)
-            for i in range(len(updates)) if i not in in_place
-        }  # fmt: skip
         self.address = self.context.ctypes.data
         self.parallel = any(plan.is_parallel(region) for region in self.schedule.regions)
         for node in self.lowered.callbacks:
@@ -68,16 +63,14 @@ class Native:
         """Run once; see ``program.Executable``."""
         first = FIRST_SLOT + len(inputs)
         self.context[FIRST_SLOT:first] = [x.ctypes.data for x in inputs]
-        self.arrays = (inputs, [self.late.get(i, y) for i, y in enumerate(outputs)])
-        self.context[first:] = [y.ctypes.data for y in self.arrays[1]]
+        self.arrays = (inputs, outputs)
+        self.context[first:] = [y.ctypes.data for y in outputs]
         if self.parallel:
             ensure_workers(self.threads)
         self.function(self.address)
         if self.error is not None:
             error, self.error = self.error, None
             raise error
-        for i, y in self.late.items():
-            outputs[i][...] = y
 
     # -- nodes without native code ------------------------------------------------------------------------
 

@@ -31,8 +31,12 @@ class Plan:
         late: outputs that could not be computed in place, and the inputs that they are copied to in the end.
     """
 
-    def __init__(self, graph: Graph, schedule: Schedule, layouts: dict[Node, Layout], memory: Memory, threads: int) -> None:
+    def __init__(
+        self, graph: Graph, schedule: Schedule, layouts: dict[Node, Layout], memory: Memory, threads: int,
+        updates: dict[Node, Node],
+    ) -> None:  # fmt: skip
         self.graph = graph
+        self.updates = updates
         self.schedule = schedule
         self.layouts = layouts
         self.memory = memory
@@ -55,23 +59,26 @@ class Plan:
         outputs = FIRST_SLOT + len(self.graph.inputs)
         self.late: list[tuple[Node, Node]] = []
         for i, node in enumerate(self.graph.outputs):
-            old = self.schedule.in_place.get(node)
-            if old is not None:
+            old = self.updates.get(node)
+            if old is None:
+                places[node] = Place("slot", outputs + i)
+            elif node in self.schedule.in_place:
                 places[node] = places[old]
             else:
-                places[node] = Place("slot", outputs + i)
+                self.late.append((node, old))
 
     def find_lives(self) -> None:
         """The first and the last region that each buffer is used in."""
         self.life: dict[Node, list[int]] = {}
+        late = {node for node, _ in self.late}
         for i, region in enumerate(self.schedule.regions):
             for kernel in region.kernels:
                 for node in kernel.stored:
-                    self.life.setdefault(node, [i, i])
+                    self.life.setdefault(node, [i, len(self.schedule.regions) if node in late else i])
                 for x in kernel.reads():
                     root = self.layouts[x].root
                     if root in self.life:
-                        self.life[root][1] = i
+                        self.life[root][1] = max(self.life[root][1], i)
 
     def choose_chunk(self, region: Region, threads: int) -> None:
         """Rows that go through the region's kernels together, and the buffers that need no more than these."""

@@ -48,6 +48,18 @@ class Compiled:
             return self.function(*args, **kwargs)
         return self._program(key, args, kwargs, tensors)(tensors)
 
+    def epoch(self, loader: Any, progress: Any = None) -> Any:
+        """A pass over a loader; see ``thalweg.compile.epoch``."""
+        from .epoch import run_epoch
+
+        return run_epoch(self, loader, progress)
+
+    def program_for(self, args: tuple[Any, ...]) -> Program:
+        """The program that a call with these arguments would run."""
+        tensors: list[Tensor] = []
+        key = _signature((args, {}), tensors)
+        return self._program(key, args, {}, tensors)
+
     def _program(self, key: Any, args: Any, kwargs: Any, tensors: list[Tensor]) -> Program:
         """The program for these arguments; made now if there is none, or none whose guards hold."""
         key = (key, state.recording, get_default_dtype())

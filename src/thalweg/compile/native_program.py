@@ -42,6 +42,10 @@ class Native:
         library()
         self.code = build(self.text, self.target)
         self.function = self.code.function("program", ctypes.c_int64, ctypes.c_void_p)
+        self.epoch = self.code.function(
+            "epoch", ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64,
+            ctypes.c_void_p,
+        )  # fmt: skip
         self.prepare()
 
     def prepare(self) -> None:
@@ -67,7 +71,22 @@ class Native:
         self.context[first:] = [y.ctypes.data for y in outputs]
         if self.parallel:
             ensure_workers(self.threads)
-        self.function(self.address)
+        self.raise_error(self.function(self.address))
+
+    def run_many(
+        self, inputs: list[Any], outputs: list[Any], order: int, words: Any, begin: int, end: int, code: Any
+    ) -> int:
+        """Run for the steps [begin, end), as ``batches`` says; how many were done."""
+        first = FIRST_SLOT + len(inputs)
+        self.context[FIRST_SLOT:first] = [x.ctypes.data for x in inputs]
+        self.context[first:] = [y.ctypes.data for y in outputs]
+        if self.parallel:
+            ensure_workers(self.threads)
+        stopped = self.epoch(self.address, order, words.ctypes.data, begin, end, code.ctypes.data)
+        return int(stopped) - begin
+
+    def raise_error(self, code: int) -> None:
+        """Raise what a run has met."""
         if self.error is not None:
             error, self.error = self.error, None
             raise error

@@ -258,6 +258,7 @@ class Row:
     def looped(self, phase: int, reductions: list[Node], stores: list[Node]) -> None:
         """A pass as a loop over the inner axes."""
         code, f = self.code, self.f
+        self.prepare(phase)
         width, group = code.width, code.inner_groups[-1]
         wide = Lanes(f, code.memory.module, width, code.target)
         carried = [wide.constant(Combine.neutral(n), n.dtype) for n in reductions]
@@ -271,6 +272,21 @@ class Row:
             tail = count % width or None
         results = self.inner_loops(0, phase, reductions, stores, carried, self.pointers, start, stop, tail)
         self.finish(dict(zip(reductions, results, strict=True)))
+
+    def prepare(self, phase: int) -> None:
+        """Compute the row's scalars that a pass will need before its loop begins."""
+        code = self.code
+        for node in code.kernel.members:
+            if code.phase[node] > phase or is_view(node) or not (code.is_inner(node) or node.op in REDUCTIONS):
+                continue
+            for x in node.parents():
+                if x in code.own:
+                    if not code.is_inner(x):
+                        self.scalar(x)
+                elif not is_literal(x):
+                    access = code.accesses[node, x]
+                    if all(access.strides[i] == 0 for g in code.inner_groups for i in g):
+                        self.scalar_operand(node, x)
 
     def inner_loops(
         self, depth: int, phase: int, reductions: list[Node], stores: list[Node], carried: list[Lane],

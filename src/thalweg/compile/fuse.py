@@ -90,7 +90,8 @@ class Special(Kernel):
 class _Fusion:
     def __init__(self, graph: Graph, updates: dict[Node, Node]) -> None:
         self.nodes = graph.nodes()
-        self.outputs = graph.outputs
+        self.outputs = set(graph.outputs)
+        self.uses = users(self.nodes)
         self.updates = updates
         self.absorbed: dict[Node, tuple[Node, Any]] = {}  # the update of a product: the product and its scale
         self.layouts: dict[Node, Layout] = place_views(self.nodes)
@@ -157,18 +158,17 @@ class _Fusion:
 
     def find_updates(self) -> None:
         """Products that only serve to be scaled and subtracted from an input that is updated so: plain SGD."""
-        uses = users(self.nodes)
-        for node in self.outputs:
-            uses.setdefault(node, []).append(node)
+        uses = self.uses
         scaled: dict[Node, tuple[Node, Any]] = {}
         for node in self.nodes:
-            if node.op is mul and len(uses.get(node, ())) == 1:
+            if node.op is mul and len(uses.get(node, ())) == 1 and node not in self.outputs:
                 for product, scale in (node.inputs, node.inputs[::-1]):
-                    if is_matrix_product(product) and len(uses[product]) == 1 and is_number(scale):
+                    single = is_matrix_product(product) and len(uses[product]) == 1
+                    if single and product not in self.outputs and is_number(scale):
                         scaled[node] = (product, scale)
             elif node.op is sub and node.inputs[1] in scaled:
                 product, scale = scaled[node.inputs[1]]
-                only_updates = self.updates.get(node) is node.inputs[0] and len(uses[node]) == 1
+                only_updates = self.updates.get(node) is node.inputs[0] and node not in uses
                 if only_updates and product.shape == node.shape:
                     self.absorbed[node] = (product, scale)
                     self.absorbed[node.inputs[1]] = (product, scale)
@@ -360,6 +360,7 @@ class _Fusion:
                 and reduced == list(range(split, len(kernel.domain)))
                 and kernel.split in (None, split)
                 and not any(split < kernel.level(m) < len(kernel.domain) for m in kernel.members)
+                and (split > 0 or self.is_for(kernel, node))
             ):
                 kernel.split = split
                 kernel.axes[node] = reduced_axes(axes, node)
@@ -376,6 +377,15 @@ class _Fusion:
             return
         columns = self.start(Columns())
         self.take(columns, node)
+
+
+    def is_for(self, kernel: Loop, node: Node) -> bool:
+        """Whether all that the kernel computes serves ``node`` alone.
+
+        A kernel with a reduction over everything can't be cut by rows, so nothing else should depend on it.
+        """
+        inside = {*kernel.members, node}
+        return all(m not in self.outputs and all(u in inside for u in self.uses.get(m, ())) for m in kernel.members)
 
 
 def reduced_axes(axes: tuple[int, ...], node: Node) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from .library import library
 from .lower import lower
 from .native import Target, build
 from .plan import FIRST_SLOT
+from .prepare import prepare
 from .schedule import schedule
 from .simplify import simplify
 from .workers import ensure_workers
@@ -33,7 +34,7 @@ class Native:
     def __init__(self, graph: Graph, updates: list[int], target: Target | None = None, threads: int | None = None) -> None:
         self.target = target or Target.host()
         self.threads = threads or get_num_threads()
-        self.graph = with_copies(simplify(graph))
+        self.graph = with_copies(prepare(simplify(graph)))
         pairs = {self.graph.outputs[i]: self.graph.inputs[j] for i, j in enumerate(updates)}
         self.kernels, self.layouts = fuse(self.graph, pairs)
         self.schedule = schedule(self.kernels, self.layouts, pairs)

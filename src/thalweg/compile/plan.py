@@ -94,13 +94,12 @@ class Plan:
         chunk = rows
         if rows > 1:
             parallel = threads > 1 and self.work[region] > WORTH_THREADS
-            parts = max(1, min(rows, self.work[region] // CHUNK_WORK)) if parallel else 1
-            if parallel:
-                parts = max(parts, 2 * threads) if self.work[region] > 4 * WORTH_THREADS else max(parts, threads)
+            unit = TILE if any(isinstance(k, Product) for k in region.kernels) else 1
+            parts = max(threads, min(self.work[region] // CHUNK_WORK, MOST_CHUNKS)) if parallel else 1
             chunk = -(-rows // parts)
             if bytes_a_row:
-                chunk = min(chunk, max(1, SCRATCH // (bytes_a_row + 1)))
-            chunk = max(1, min(rows, rounded(chunk)))
+                chunk = min(chunk, max(1, SCRATCH // bytes_a_row))
+            chunk = min(rows, -(-chunk // unit) * unit)
         self.chunk[region] = chunk
         used = 0
         for node, kernel in local:
@@ -135,15 +134,9 @@ class Plan:
 
 
 WORTH_THREADS = 1_200_000  # elementary operations, about 12 microseconds
-CHUNK_WORK = 800_000
-
-
-def rounded(rows: int) -> int:
-    """A number of rows that the products' tiles divide."""
-    for unit in (48, 24, 12, 6):
-        if rows >= 2 * unit:
-            return -(-rows // unit) * unit
-    return rows
+CHUNK_WORK = 2_500_000
+MOST_CHUNKS = 64
+TILE = 12  # rows that the products take at once
 
 
 def work(kernel: Kernel, layouts: dict[Node, Layout]) -> int:

@@ -94,8 +94,9 @@ class _Scheduler:
         done: set[Kernel] = set()
         regions = []
         while waiting:
-            seed = next((k for k in waiting if self.needs[k] <= done), None)
-            assert seed is not None, "the kernels need one another"
+            ready = [k for k in waiting if self.needs[k] <= done]
+            assert ready, "the kernels need one another"
+            seed = next((k for k in ready if k.rows == 1), ready[0])  # what others may wait for, and is done at once
             region = Region(seed.rows)
             regions.append(region)
             self.put(seed, region, waiting, done)

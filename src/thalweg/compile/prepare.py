@@ -1,0 +1,97 @@
+"""The last step before fusion: nodes that would stand in its way are written as elementwise ones.
+
+These forms are no simpler, so they would hide patterns from the rules of simplification; they come after those.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..ops.base import where
+from ..ops.broadcast import expand, reshape
+from ..ops.elementwise import mul, sub
+from ..ops.linalg import matmul
+from ..ops.shape import embed
+from .graph import Graph, Node, apply, constant, users
+
+__all__ = ["prepare"]
+
+
+def prepare(graph: Graph) -> Graph:
+    """The same graph with outer products and single places as elementwise nodes."""
+    uses = users(graph.nodes())
+    outputs = set(graph.outputs)
+    made: dict[Node, Node] = {}
+    for node in graph.nodes():
+        inputs = tuple(made[x] if type(x) is Node else x for x in node.inputs)
+        new = node
+        if any(a is not b for a, b in zip(inputs, node.inputs, strict=True)):
+            new = Node(node.op, inputs, node.params, node.shape, node.dtype, node.line)
+        if node.op is matmul and is_outer(node) and not is_update(node, uses, outputs):
+            new = apply(mul, *inputs, line=node.line)
+        elif node.op is embed:
+            new = chosen(new) or new
+        made[node] = new
+    checks = [check._replace(node=made[check.node]) for check in graph.checks]
+    return Graph(graph.inputs, [made[node] for node in graph.outputs], graph.names, checks)
+
+
+def is_outer(node: Node) -> bool:
+    """Whether a product has one summand only."""
+    a, b = node.inputs
+    return a.shape[-1] == 1 and node.dtype.kind == "f"
+
+
+def is_update(node: Node, uses: dict[Node, list[Node]], outputs: set[Node]) -> bool:
+    """Whether it is the gradient in w - rate * gradient, which the product library subtracts in place."""
+    scaled = uses.get(node, [])
+    if node.ndim != 2 or len(scaled) != 1 or scaled[0].op is not mul or node in outputs:
+        return False
+    return any(user.op is sub and user in outputs for user in uses.get(scaled[0], []))
+
+
+def chosen(node: Node) -> Node | None:
+    """An embed of one place along some axes, as a choice between the value and 0."""
+    x, shape = node.inputs[0], node.shape
+    places: list[int | None] = []
+    sizes: list[int] = []
+    axis = 0
+    for key in spelled_out(node.params["index"], len(shape)):
+        if key is None:
+            return None
+        n = shape[axis]
+        axis += 1
+        if isinstance(key, slice):
+            span = range(*key.indices(n))
+            if len(span) == n and span.step == 1:
+                places.append(None)
+            elif len(span) == 1:
+                places.append(span[0])
+            else:
+                return None
+        else:
+            places.append(int(key) % n)
+        sizes.append(n if places[-1] is None else 1)
+    if all(p is None for p in places) or not x.size:
+        return None
+    mask = np.ones([1] * len(shape), bool)
+    for i, place in enumerate(places):
+        if place is not None:
+            line = np.arange(shape[i]) == place
+            mask = mask & line.reshape([-1 if j == i else 1 for j in range(len(shape))])
+    value = x if x.shape == tuple(sizes) else apply(reshape, x, shape=tuple(sizes), line=node.line)
+    result = apply(where, constant(mask), value, 0.0 if x.dtype.kind == "f" else 0, line=node.line)
+    if result.shape != shape:
+        result = apply(expand, result, shape=shape, line=node.line)
+    return result if result.dtype == node.dtype else None
+
+
+def spelled_out(index: tuple[Any, ...], rank: int) -> list[Any]:
+    """A basic index with one key for each axis."""
+    given = sum(1 for k in index if k is not None and k is not Ellipsis)
+    full: list[Any] = []
+    for k in index:
+        full.extend([slice(None)] * (rank - given) if k is Ellipsis else [k])
+    return full + [slice(None)] * (rank - sum(1 for k in full if k is not None))

@@ -37,7 +37,8 @@ def _library() -> Loaded:
 
 def load_for(target: Target) -> Loaded:
     """The library for a processor, without making its names known."""
-    return load(cached(lambda: library_text(target), target, "library", *_sources()))
+    identity = _sources() or [library_text(target).encode()]  # there may be no sources
+    return load(cached(lambda: library_text(target), target, "library", *identity))
 
 
 def _sources() -> list[bytes]:

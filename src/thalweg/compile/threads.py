@@ -6,10 +6,7 @@ above, so that in loop after loop a thread meets much the same rows, which its c
 compare-and-swap; only after it does a worker read what the job is. It can't be a job gone by, because a job ends when
 its ticket is empty and each claimed chunk is finished. So a worker that is late, or isn't there, is never waited for.
 
-A worker whose processor is taken away inside a chunk does hold up the caller. Therefore the pool asks whether sharing
-pays: it keeps for each loop what a row costs on one thread (measured at first and then every 256th time), and compares
-over windows of a millisecond what the loops would have cost on one thread with what they took. Where sharing lost, all
-loops run on the caller alone for a while, which doubles with each loss up to a second and halves in good times.
+A worker whose processor is taken away inside a chunk does hold up the caller; sharing.py decides when not to share.
 
 The boundaries of the chunks depend only on ``total`` and ``grain``, never on who runs them.
 """
@@ -17,14 +14,12 @@ The boundaries of the chunks depend only on ``total`` and ``grain``, never on wh
 from __future__ import annotations
 
 from .native import Target
+from .sharing import filled, sharing_text
 
 __all__ = ["pool_text"]
 
-SPIN = 100  # microseconds for which a worker without work looks for some before it sleeps
+SPIN = 1000  # microseconds for which a worker without work looks for some before it sleeps: a step of Python or two
 PATIENCE = 50  # microseconds after which the caller offers its processor while it waits for the last chunks
-WORTH = 3  # microseconds: a loop that takes less on one thread is not shared
-WINDOW = 1000  # microseconds of shared loops after which they are judged
-SHORTEST, LONGEST = 8_000, 1_000_000  # microseconds for which loops are not shared after a loss
 
 _STATE = """
 @tw_ticket = internal global { i64, [120 x i8] } zeroinitializer, align 128
@@ -37,19 +32,12 @@ _STATE = """
 @tw_sleepers = internal global i32 0, align 4
 @tw_ending = internal global i32 0, align 4 ; workers shall leave
 @tw_busy = internal global { i32, [124 x i8] } zeroinitializer, align 128 ; a caller owns the pool
-@tw_sites = internal global [512 x { ptr, double, i64 }] zeroinitializer, align 128 ; function, ticks a row, runs
-@tw_until = internal global i64 0, align 128 ; loops are not shared before this time
-@tw_span = internal global i64 {shortest}, align 8 ; for how long that is the next time
-@tw_good = internal global i64 0, align 8 ; time of shared loops since the last loss
-@tw_took = internal global i64 0, align 8 ; time of shared loops in this window
-@tw_alone = internal global double 0.0, align 8 ; what they would have cost on one thread
-@tw_shared = global i64 0, align 8 ; the number of shared loops
-@tw_losses = global i64 0, align 8 ; how often sharing lost
 """
 
 _PARALLEL = """
 ; Call fn(ctx, lo, hi) for all chunks of [0, total), on at most `threads` threads; return when all are done.
-define void @tw_parallel(ptr %fn, ptr %ctx, i64 %total, i64 %grain0, i64 %threads) nounwind {
+define void @tw_parallel(ptr %fn, ptr %ctx, i64 %rows, i64 %grain0, i64 %threads) nounwind {
+  %total = call i64 @llvm.smax.i64(i64 %rows, i64 0)
   %positive = call i64 @llvm.smax.i64(i64 %grain0, i64 1)
   %least = lshr i64 %total, 23 ; at most 2^23 chunks
   %factor0 = udiv i64 %least, %positive
@@ -251,143 +239,6 @@ define void @tw_reset() nounwind {
   store atomic i32 0, ptr @tw_busy seq_cst, align 4
   ret void
 }
-"""
-
-_JUDGED = """
-; A loop for which the pool was got: shared, or alone to measure or because sharing lost a while ago.
-define internal void @tw_judged(ptr %fn, ptr %ctx, i64 %total, i64 %grain, i64 %threads) nounwind {
-  %site = call ptr @tw_site(ptr %fn)
-  %cost_at = getelementptr inbounds { ptr, double, i64 }, ptr %site, i32 0, i32 1
-  %runs_at = getelementptr inbounds { ptr, double, i64 }, ptr %site, i32 0, i32 2
-  %cost = load double, ptr %cost_at, align 8
-  %runs = load i64, ptr %runs_at, align 8
-  %runs_more = add i64 %runs, 1
-  store i64 %runs_more, ptr %runs_at, align 8
-  %rows = sitofp i64 %total to double
-  %alone = fmul double %cost, %rows
-  %small = fcmp olt double %alone, {worth}
-  %first = icmp ult i64 %runs, 2
-  %turn = and i64 %runs, 255
-  %due = icmp eq i64 %turn, 0
-  %began = call i64 @tw_clock()
-  %until = load i64, ptr @tw_until, align 8
-  %paused = icmp slt i64 %began, %until
-  %measured = or i1 %first, %due
-  %unwise = or i1 %small, %paused
-  %serial = or i1 %measured, %unwise
-  br i1 %serial, label %serially, label %shared
-
-serially:
-  call void @tw_serial(ptr %fn, ptr %ctx, i64 %total, i64 %grain)
-  %ended = call i64 @tw_clock()
-  %ticks = sub i64 %ended, %began
-  %took = sitofp i64 %ticks to double
-  %each = fdiv double %took, %rows
-  %new_cost = call double @tw_averaged(double %cost, double %each)
-  store double %new_cost, ptr %cost_at, align 8
-  ret void
-
-shared:
-  call void @tw_share(ptr %fn, ptr %ctx, i64 %total, i64 %grain, i64 %threads)
-  %joined = call i64 @tw_clock()
-  %span = sub i64 %joined, %began
-  call void @tw_judge(i64 %joined, i64 %span, double %alone)
-  %count = load i64, ptr @tw_shared, align 8
-  %count_more = add i64 %count, 1
-  store i64 %count_more, ptr @tw_shared, align 8
-  ret void
-}
-
-; The record of a loop, found or begun.
-define internal ptr @tw_site(ptr %fn) nounwind {
-entry:
-  %address = ptrtoint ptr %fn to i64
-  %product = mul i64 %address, -7046029254386353131
-  %home = lshr i64 %product, 55
-  br label %look
-look:
-  %try = phi i64 [ 0, %entry ], [ %try_more, %other ]
-  %sum = add i64 %home, %try
-  %index = and i64 %sum, 511
-  %site = getelementptr inbounds [512 x { ptr, double, i64 }], ptr @tw_sites, i64 0, i64 %index
-  %known = load ptr, ptr %site, align 8
-  %same = icmp eq ptr %known, %fn
-  br i1 %same, label %found, label %differs
-differs:
-  %empty = icmp eq ptr %known, null
-  br i1 %empty, label %begin, label %other
-other:
-  %try_more = add i64 %try, 1
-  %on = icmp ult i64 %try_more, 8
-  br i1 %on, label %look, label %replace
-replace:
-  %first = getelementptr inbounds [512 x { ptr, double, i64 }], ptr @tw_sites, i64 0, i64 %home
-  br label %begin
-begin:
-  %place = phi ptr [ %site, %differs ], [ %first, %replace ]
-  store { ptr, double, i64 } zeroinitializer, ptr %place, align 8
-  store ptr %fn, ptr %place, align 8
-  ret ptr %place
-found:
-  ret ptr %site
-}
-
-; The cost after one more measurement: follows quickly downwards, slowly upwards, where an interruption may have helped.
-define internal double @tw_averaged(double %old, double %new) nounwind {
-  %unknown = fcmp oeq double %old, 0.0
-  %sum = fadd double %old, %new
-  %mean = fmul double %sum, 5.0e-1
-  %most = fmul double %old, 1.125e+0
-  %over = fcmp olt double %new, %most
-  %up = select i1 %over, double %new, double %most
-  %less = fcmp olt double %new, %old
-  %moved = select i1 %less, double %mean, double %up
-  %result = select i1 %unknown, double %new, double %moved
-  ret double %result
-}
-
-; A shared loop took %span and would have taken %alone on one thread.
-define internal void @tw_judge(i64 %now, i64 %span, double %alone) nounwind {
-  %took0 = load i64, ptr @tw_took, align 8
-  %took = add i64 %took0, %span
-  %alone0 = load double, ptr @tw_alone, align 8
-  %sum = fadd double %alone0, %alone
-  store i64 %took, ptr @tw_took, align 8
-  store double %sum, ptr @tw_alone, align 8
-  %full = icmp sgt i64 %took, {window}
-  br i1 %full, label %judge, label %done
-judge:
-  store i64 0, ptr @tw_took, align 8
-  store double 0.0, ptr @tw_alone, align 8
-  %pause = load i64, ptr @tw_span, align 8
-  %spent = sitofp i64 %took to double
-  %lost = fcmp olt double %sum, %spent
-  br i1 %lost, label %loss, label %gain
-loss:
-  %until = add i64 %now, %pause
-  store i64 %until, ptr @tw_until, align 8
-  %double = shl i64 %pause, 1
-  %longer = call i64 @llvm.smin.i64(i64 %double, i64 {longest})
-  store i64 %longer, ptr @tw_span, align 8
-  store i64 0, ptr @tw_good, align 8
-  %losses = load i64, ptr @tw_losses, align 8
-  %losses_more = add i64 %losses, 1
-  store i64 %losses_more, ptr @tw_losses, align 8
-  ret void
-gain:
-  %good0 = load i64, ptr @tw_good, align 8
-  %good = add i64 %good0, %took
-  %lasting = icmp sgt i64 %good, %pause
-  %half = lshr i64 %pause, 1
-  %shorter = call i64 @llvm.smax.i64(i64 %half, i64 {shortest})
-  %pause_new = select i1 %lasting, i64 %shorter, i64 %pause
-  %good_new = select i1 %lasting, i64 0, i64 %good
-  store i64 %pause_new, ptr @tw_span, align 8
-  store i64 %good_new, ptr @tw_good, align 8
-  ret void
-done:
-  ret void
-}
 
 declare i64 @llvm.smin.i64(i64, i64)
 declare i64 @llvm.smax.i64(i64, i64)
@@ -477,16 +328,8 @@ def pool_text(target: Target) -> str:
     machine, _, rest = target.triple.partition("-")
     x86 = machine in ("x86_64", "amd64")
     ticks = _TICKS if x86 else 1000
-    common = "".join([_STATE, _PARALLEL, _SHARED, _WORKER, _JUDGED])
-    times = {
-        "spin": str(SPIN * ticks),
-        "patience": str(PATIENCE * ticks),
-        "worth": f"{WORTH * ticks}.0",
-        "window": str(WINDOW * ticks),
-        "shortest": str(SHORTEST * ticks),
-        "longest": str(LONGEST * ticks),
-    }
-    return "".join([_filled(common, times), _clock(machine, rest, x86), _waiting(machine, rest)])
+    pool = filled(_STATE + _PARALLEL + _SHARED + _WORKER, {"spin": SPIN * ticks, "patience": PATIENCE * ticks})
+    return "".join([pool, sharing_text(ticks), _clock(machine, rest, x86), _waiting(machine, rest)])
 
 
 def _clock(machine: str, rest: str, x86: bool) -> str:
@@ -494,21 +337,15 @@ def _clock(machine: str, rest: str, x86: bool) -> str:
         return _CLOCK_X86
     arm = machine in ("aarch64", "arm64")
     pause = "call void @llvm.aarch64.isb(i32 15)" if arm else "fence seq_cst"
-    text = _filled(_CLOCK_POSIX, {"monotonic": "6" if "apple" in rest else "1", "pause": pause})
+    text = filled(_CLOCK_POSIX, {"monotonic": 6 if "apple" in rest else 1, "pause": pause})
     return text + ("declare void @llvm.aarch64.isb(i32)\n" if arm else "")
 
 
 def _waiting(machine: str, rest: str) -> str:
     if "linux" in rest and machine in _FUTEX_NUMBERS:
-        return _filled(_FUTEX, {"futex": str(_FUTEX_NUMBERS[machine])}) + _filled(_YIELD, {"yield": "sched_yield"})
+        return filled(_FUTEX, {"futex": _FUTEX_NUMBERS[machine]}) + filled(_YIELD, {"yield": "sched_yield"})
     if "windows" in rest:
-        polling = _filled(_POLLING, {"nap": "1", "sleep": "call void @Sleep(i32 %pause)"})
-        return polling + "declare void @Sleep(i32)\n" + _filled(_YIELD, {"yield": "SwitchToThread"})
-    polling = _filled(_POLLING, {"nap": "50", "sleep": "%unused = call i32 @usleep(i32 %pause)"})
-    return polling + "declare i32 @usleep(i32)\n" + _filled(_YIELD, {"yield": "sched_yield"})
-
-
-def _filled(text: str, values: dict[str, str]) -> str:
-    for name, value in values.items():
-        text = text.replace("{" + name + "}", value)
-    return text
+        polling = filled(_POLLING, {"nap": 1, "sleep": "call void @Sleep(i32 %pause)"})
+        return polling + "declare void @Sleep(i32)\n" + filled(_YIELD, {"yield": "SwitchToThread"})
+    polling = filled(_POLLING, {"nap": 50, "sleep": "%unused = call i32 @usleep(i32 %pause)"})
+    return polling + "declare i32 @usleep(i32)\n" + filled(_YIELD, {"yield": "sched_yield"})

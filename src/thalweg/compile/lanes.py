@@ -68,6 +68,11 @@ class Lanes:
     def __repr__(self) -> str:
         return f"<{self.count} lanes of {self.function.name}>"
 
+    @property
+    def fused(self) -> bool:
+        """Whether the processor multiplies and adds in one rounding; ``fma`` is slow where not."""
+        return self.target.has("fma") or not self.target.triple.startswith(("x86_64", "amd64"))
+
     # -- values -------------------------------------------------------------------------------------------
 
     def type(self, dtype: Any) -> str:

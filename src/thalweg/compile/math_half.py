@@ -43,7 +43,8 @@ def narrow(emit: Lanes, a: Lane) -> Lane:
     bits = emit.as_integer(a)
     magnitude = emit.bit_and(bits, 0x7FFFFFFF)
     # in the sum with 0.5 the last digit is that of float16's subnormal numbers, and it is rounded as they are
-    small = emit.sub(emit.as_integer(emit.add(emit.as_float(magnitude), 0.5)), 0x3F000000)
+    half = emit.constant(0.5, FLOAT32)
+    small = emit.sub(emit.as_integer(emit.instruction("fadd", emit.as_float(magnitude), half)), 0x3F000000)
     odd = emit.bit_and(emit.shift_right(magnitude, 13), 1)
     rounded = emit.add(emit.add(magnitude, odd), 0xFFF - (112 << 23))
     normal = emit.minimum(emit.shift_right(rounded, 13), 0x7C00)

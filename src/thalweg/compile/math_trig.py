@@ -87,10 +87,10 @@ def _beyond_limit(emit: Lanes, x: Lane, y: Lane, name: str) -> Lane:
     f.branch(done)
     f.start(done)
     type = y.value.type
-    return type_of(y, f.emit(f"phi {type} [ {y.value.name}, %{before} ], [ {exact.value.name}, %{rare} ]", type))
+    return _like(y, f.emit(f"phi {type} [ {y.value.name}, %{before} ], [ {exact.value.name}, %{rare} ]", type))
 
 
-def type_of(y: Lane, value: Value) -> Lane:
+def _like(y: Lane, value: Value) -> Lane:
     """A Lane of the dtype of ``y``."""
     return type(y)(value, y.dtype)
 
@@ -110,7 +110,7 @@ def _one_by_one(emit: Lanes, x: Lane, name: str) -> Lane:
             f.store(_library(f, f.load(place, kind), name), place)
         f.ret(f.load(memory, type, 64))
         emit.module.add(f)
-    return type_of(x, emit.function.call(own, [x.value], type, declare=False))
+    return _like(x, emit.function.call(own, [x.value], type, declare=False))
 
 
 def _library(f: Function, x: Value, name: str) -> Value:
@@ -123,9 +123,9 @@ def _library(f: Function, x: Value, name: str) -> Value:
 def atan2(emit: Lanes, y: Lane, x: Lane) -> Lane:
     """atan(smaller / larger of |y|, |x|) taken to its quadrant; within 2 ulp."""
     size = x.dtype.itemsize
-    high, a, b = emit.fabs(y), emit.fabs(y), emit.fabs(x)
-    steep = emit.gt(a, b)
-    a, b = emit.select(steep, b, a), emit.select(steep, high, b)
+    rise, run = emit.fabs(y), emit.fabs(x)
+    steep = emit.gt(rise, run)
+    a, b = emit.select(steep, run, rise), emit.select(steep, rise, run)
     same = emit.select(emit.eq(b, 0.0), emit.constant(0.0, x.dtype), 1.0)
     t = emit.select(emit.eq(a, b), same, emit.div(a, b))  # also for two infinities
     z = emit.mul(t, t)

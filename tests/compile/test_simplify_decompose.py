@@ -54,7 +54,7 @@ def names(graph: Graph) -> list[str]:
 @EACH
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_decomposed_value(sample: Sample, dtype: Any) -> None:
-    values = [v for v in sample.values(dtype)]
+    values = sample.values(dtype)
     if not any(isinstance(v, np.ndarray) for v in values):
         pytest.skip("no array")
     graph, arrays = graph_of(sample.primitive, *values, **sample.params)

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from ..core.primitive import ViewPrimitive
 from ..ops.base import convert
 from ..ops.broadcast import expand, reshape
 from ..ops.shape import permute
 from .graph import CONSTANT, Node
 from .simplify_reduce import common_end
 from .simplify_rewriter import MOVING, Rewriter, on
+from .simplify_views import without_ones
 
 
 @on(MOVING)
@@ -32,18 +34,23 @@ def before_expand(node: Node, rewrite: Rewriter) -> Any:
 
 @on(MOVING)
 def before_reshape(node: Node, rewrite: Rewriter) -> Any:
-    """If all large operands are reshaped from one shape, and the small ones touch only axes that stay."""
+    """If all large operands are reshaped from one shape, and the small ones touch only axes that stay.
+
+    Where a reshape takes rows apart into more axes, as linear layers do, an operand that was computed or came in may
+    be reshaped back to rows, which costs nothing: it is contiguous.
+    """
     shape = _common_source(node, reshape)
     if shape is None:
         return None
     kept = common_end(shape, node.shape)
+    rows = len(shape) < node.ndim and without_ones(node.shape[node.ndim - kept :]) != ()
     inputs = []
     for x in node.inputs:
         if type(x) is not Node or (x.shape != node.shape and x.ndim <= kept):
             inputs.append(x)
         elif x.shape == node.shape and x.op is reshape and x.inputs[0].shape == shape:
             inputs.append(x.inputs[0])
-        elif x.shape == node.shape and x.op is CONSTANT:
+        elif x.shape == node.shape and (x.op is CONSTANT or (rows and not isinstance(x.op, ViewPrimitive))):
             inputs.append(rewrite.make(reshape, x, shape=shape))
         else:
             return None

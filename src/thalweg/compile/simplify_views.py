@@ -72,8 +72,12 @@ def permute_again(node: Node, rewrite: Rewriter) -> Any:
         return rewrite.make(permute, x.inputs[0], dims=tuple(x.params["dims"][d] for d in dims))
     if x.op is not expand:
         return None
-    before = rewrite.make(reshape, x.inputs[0], shape=aligned(x.inputs[0].shape, x.ndim))
-    return rewrite.make(expand, rewrite.make(permute, before, dims=dims), shape=node.shape)
+    before = aligned(x.inputs[0].shape, x.ndim)
+    if _keeps_order(dims, before):
+        source = rewrite.make(reshape, x.inputs[0], shape=tuple(before[d] for d in dims))
+    else:
+        source = rewrite.make(permute, rewrite.make(reshape, x.inputs[0], shape=before), dims=dims)
+    return rewrite.make(expand, source, shape=node.shape)
 
 
 @on(expand)
@@ -127,9 +131,9 @@ def index_of_view(node: Node, rewrite: Rewriter) -> Any:
         return rewrite.make(index, x.inputs[0], index=as_index(nested(outer, taken))) if outer is not None else None
     if x.op is not expand:
         return None
-    shape = aligned(x.inputs[0].shape, x.ndim)
-    before = tuple(a if m == n else Axis(range(1), a.kept) for a, m, n in zip(taken, shape, x.shape, strict=True))
-    source = rewrite.make(reshape, x.inputs[0], shape=shape)
+    source = x.inputs[0]
+    own = zip(taken[x.ndim - source.ndim :], source.shape, x.shape[x.ndim - source.ndim :], strict=True)
+    before = tuple(a if m == n else Axis(range(1), a.kept) for a, m, n in own)
     return rewrite.make(expand, rewrite.make(index, source, index=as_index(before)), shape=node.shape)
 
 
@@ -290,6 +294,4 @@ def pad_nothing(node: Node, rewrite: Rewriter) -> Any:
 @on(Primitive)
 def nothing(node: Node, rewrite: Rewriter) -> Any:
     """A value without elements is what it is, however it is made."""
-    if node.size or node.op is expand:
-        return None
-    return rewrite.full(0, node.shape, node.dtype)
+    return rewrite.constant(np.zeros(node.shape, node.dtype)) if not node.size else None

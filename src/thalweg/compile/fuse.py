@@ -22,7 +22,7 @@ from ..ops.shape import copy
 from .graph import CONSTANT, INPUT, Graph, Node, users
 from .layout import Layout, is_view, place_views
 
-__all__ = ["Columns", "Kernel", "Loop", "Product", "Special", "fuse"]
+__all__ = ["Columns", "Kernel", "Loop", "Product", "Special", "fuse", "mark_stored"]
 
 REDUCTIONS = (sum_, prod, amax, amin, any_, all_)
 
@@ -277,8 +277,11 @@ class _Fusion:
         return tuple(result)
 
     def may_widen(self, kernel: Loop) -> bool:
-        """Values for every row are computed one by one once there is another axis: only worth it for a few."""
-        return sum(1 for n in kernel.members if not is_view(n)) <= 6
+        """Values for every row are computed one by one once there is another axis: only worth it for a few.
+
+        Numbers that are one for the whole program have kernels of their own, which run once.
+        """
+        return kernel.domain != () and sum(1 for n in kernel.members if not is_view(n)) <= 6
 
     def widen(self, kernel: Loop, node: Node, axes: tuple[int, ...]) -> None:
         for a, n in zip(axes, node.shape, strict=True):
@@ -297,6 +300,8 @@ class _Fusion:
 
     def can_merge(self, a: Loop, b: Loop, node: Node) -> bool:
         """Whether two loops can run as one, for the sake of ``node``, which reads both."""
+        if b.domain == () != a.domain:
+            return False
         if a.domain[: len(b.domain)] != b.domain or (a.split is not None and b.split is not None and a.split != b.split):
             return False
         split = a.split if a.split is not None else b.split
@@ -416,7 +421,6 @@ def fuse(graph: Graph, updates: dict[Node, Node] | None = None) -> tuple[list[Ke
     """
     fusion = _Fusion(graph, updates or {})
     kernels = fusion.run()
-    mark_stored(kernels, graph, fusion.layouts)
     return in_order(kernels, fusion), fusion.layouts
 
 
@@ -427,6 +431,20 @@ def mark_stored(kernels: list[Kernel], graph: Graph, layouts: dict[Node, Layout]
         needed.update(layouts[x].root for x in kernel.reads())
     for kernel in kernels:
         kernel.stored = [m for m in kernel.members if m in needed]
+        useful = set(ordered(kernel.stored, set(kernel.members)))
+        kernel.members = [m for m in kernel.members if m in useful]
+
+
+def ordered(wanted: Iterable[Node], inside: set[Node]) -> Iterable[Node]:
+    """What ``wanted`` need of the nodes ``inside``."""
+    seen: set[Node] = set()
+    stack = list(wanted)
+    while stack:
+        node = stack.pop()
+        if node in inside and node not in seen:
+            seen.add(node)
+            stack.extend(node.parents())
+    return seen
 
 
 def in_order(kernels: list[Kernel], fusion: _Fusion) -> list[Kernel]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.parallel import get_num_threads
-from .fuse import fuse
+from .fuse import fuse, mark_stored
 from .graph import Graph, Node, evaluate_node
 from .layout import Layout, with_copies
 from .library import library
@@ -17,6 +17,7 @@ from .lower import lower
 from .native import Target, build
 from .plan import FIRST_SLOT
 from .prepare import prepare
+from .recompute import recompute
 from .schedule import schedule
 from .simplify import simplify
 from .workers import ensure_workers
@@ -37,6 +38,8 @@ class Native:
         self.graph = with_copies(prepare(simplify(graph)))
         pairs = {self.graph.outputs[i]: self.graph.inputs[j] for i, j in enumerate(updates)}
         self.kernels, self.layouts = fuse(self.graph, pairs)
+        recompute(self.kernels, self.graph, self.layouts)
+        mark_stored(self.kernels, self.graph, self.layouts)
         self.schedule = schedule(self.kernels, self.layouts, pairs)
         self.lowered = lower(self.graph, self.schedule, self.layouts, self.target, self.threads, pairs)
         self.text = self.lowered.module.text()

@@ -84,6 +84,8 @@ class _Scheduler:
         if not isinstance(writer, Loop) or any(m.op in REDUCTIONS for m in writer.members):
             return False
         rank = len(writer.domain)
+        if writer.level(new) < rank:
+            return False  # it is computed again for each row
         target = stored_access(writer, new, rank)
         return all(loop_access(writer, m, x, self.layouts).key[1:] == target.key[1:] for m, x in reads)
 

@@ -29,7 +29,6 @@ def library() -> Loaded:
 @functools.cache
 def _library() -> Loaded:
     loaded = load_for(Target.host())
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(loaded))  # never unloaded, not even when modules are torn down
     for name, address in symbols(loaded).items():
         define_symbol(name, address)
     return loaded

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 import os
 import struct
 import tempfile
@@ -98,9 +99,9 @@ def _host() -> Target:
 
 
 def _machine(target: Target) -> Any:
-    """A fresh target machine: an execution engine owns the one it is given.
+    """A target machine.
 
-    Code and constants of a module lie in one block (see load), so the small code model holds; what is outside is
+    The linker puts code and constants of a module into one block, so the small code model holds; what is outside is
     reached through tables, as position-independent code does.
     """
     chosen = llvm().Target.from_triple(target.triple)
@@ -112,19 +113,19 @@ def _machine(target: Target) -> Any:
 def object_code(text: str, target: Target) -> bytes:
     """The module made into an object file."""
     binding = llvm()
-    with lock:
-        try:
-            module = binding.parse_assembly(text, binding.create_context())
+    try:
+        # The module must go before its context does, which garbage collection would not see to.
+        with lock, binding.create_context() as context, binding.parse_assembly(text, context) as module:
             module.triple = target.triple
             machine = _machine(target)
             module.data_layout = str(machine.target_data)
             module.verify()
-        except RuntimeError as error:
-            raise CompileError(f"LLVM refuses the module kept in {_keep(text)}: {error}") from error
-        options = binding.create_pipeline_tuning_options(speed_level=3)
-        builder = binding.create_pass_builder(machine, options)
-        builder.getModulePassManager().run(module, builder)
-        return machine.emit_object(module)
+            options = binding.create_pipeline_tuning_options(speed_level=3)
+            with binding.create_pass_builder(machine, options) as builder, builder.getModulePassManager() as passes:
+                passes.run(module, builder)
+            return machine.emit_object(module)
+    except RuntimeError as error:
+        raise CompileError(f"LLVM refuses the module kept in {_keep(text)}: {error}") from error
 
 
 def _keep(text: str) -> str:
@@ -137,16 +138,19 @@ def _keep(text: str) -> str:
 class Loaded:
     """Object code in memory; it goes when this does."""
 
-    def __init__(self, engine: Any) -> None:
-        self._engine = engine
+    def __init__(self, name: str, tracker: Any) -> None:
+        self._name = name
+        self._trackers = [tracker]  # each one, when it goes, unloads what it was asked for
 
     def address(self, name: str) -> int:
         """The address of a function or variable."""
-        with lock:
-            address: int = self._engine.get_global_value_address(name) or self._engine.get_function_address(name)
-        if not address:
-            raise CompileError(f"the native code has no symbol {name!r}")
-        return address
+        try:
+            with lock:
+                tracker = _linker().lookup(self._name, name)
+        except RuntimeError as error:
+            raise CompileError(f"the native code has no symbol {name!r}") from error
+        self._trackers.append(tracker)
+        return tracker[name]
 
     def function(self, name: str, restype: Any, *argtypes: Any) -> Any:
         """The function as a ctypes callable, which keeps the code alive."""
@@ -155,26 +159,55 @@ class Loaded:
         return function
 
 
+_symbols: dict[str, int] = {}
+_numbers = itertools.count()
+
+
 def define_symbol(name: str, address: int) -> None:
     """Make a symbol known to all code that is loaded from now on."""
-    with lock:
-        llvm().add_symbol(name, address)
+    _symbols[name] = address
+
+
+@functools.cache
+def _linker() -> Any:
+    """LLVM's linker into this process; it is never given up, because threads may run in what it has loaded."""
+    linker = llvm().create_lljit_compiler(_machine(Target.host()), use_jit_link=True, suppress_errors=True)
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(linker))
+    return linker
 
 
 def load(code: bytes) -> Loaded:
     """Put object code into the process, with what it calls outside bound to it."""
-    binding = llvm()
+    name = f"thalweg.{next(_numbers)}"
     with lock:
-        empty = binding.parse_assembly("", binding.create_context())
-        # LLVM's own memory manager, except where llvmlite prefers its own (arm64): that one counts the space for
-        # several read-only sections of different alignment too small, and ends the process.
-        engine = binding.create_mcjit_compiler(empty, _machine(Target.host()))
-        missing = [name for name in _undefined(code) if not binding.address_of_symbol(name)]
-        if missing:
-            raise CompileError(f"the native code calls functions that this process does not have: {missing}")
-        engine.add_object_file(binding.ObjectFileRef.from_data(code))
-        engine.finalize_object()
-    return Loaded(engine)
+        builder = llvm().JITLibraryBuilder().add_object_img(code)
+        for symbol, address in _outside(code).items():
+            builder.import_symbol(symbol, address)
+        if not _is_elf(code):
+            builder.add_current_process()
+        try:
+            tracker = builder.link(_linker(), name)
+        except RuntimeError as error:
+            raise CompileError(f"the native code can't be loaded: {error}") from error
+    return Loaded(name, tracker)
+
+
+def _outside(code: bytes) -> dict[str, int]:
+    """The addresses of what the code calls; of all that is known if its format is not read here."""
+    if not _is_elf(code):
+        return _symbols
+    process = ctypes.CDLL(None)
+    found, missing = {}, []
+    for name in _undefined(code):
+        if name in _symbols:
+            found[name] = _symbols[name]
+        elif hasattr(process, name):
+            found[name] = ctypes.cast(getattr(process, name), ctypes.c_void_p).value or 0
+        else:
+            missing.append(name)
+    if missing:
+        raise CompileError(f"the native code calls functions that this process does not have: {missing}")
+    return found
 
 
 def build(text: str, target: Target | None = None) -> Loaded:
@@ -195,16 +228,18 @@ def cached(write: Callable[[], str], target: Target, *identity: str | bytes) -> 
 
 
 # -- what an object file asks for -------------------------------------------------------------------------
-# LLVM ends the process when a symbol can't be bound, so this is looked at first.
+# The linker does not say which symbol it can't bind, so this is looked at first.
 
 _SYMBOLS = 2  # sh_type of the symbol table
 _PROVIDED = frozenset(["_GLOBAL_OFFSET_TABLE_"])
 
 
+def _is_elf(code: bytes) -> bool:
+    return code[:6] == b"\x7fELF\x02\x01"
+
+
 def _undefined(code: bytes) -> Iterator[str]:
-    """The names that an ELF object leaves to others; nothing for other formats."""
-    if code[:6] != b"\x7fELF\x02\x01":
-        return
+    """The names that an ELF object leaves to others."""
     (offset,) = struct.unpack_from("<Q", code, 40)
     size, count = struct.unpack_from("<HH", code, 58)
     sections = [struct.unpack_from("<IIQQQQIIQQ", code, offset + i * size) for i in range(count)]

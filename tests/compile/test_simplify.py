@@ -134,6 +134,9 @@ LOGIC: dict[str, tuple[Any, list[str]]] = {
     "where(b, x, x)": (lambda x, b, c: e.where(b, x, x), []),
     "where(b, x, row) expands": (lambda x, b, c: e.where(full(False, (10, 10), bool), x, x[0]), ["index", "expand"]),
     "where(b, 0.0, -0.0) differs": (lambda x, b, c: x * e.where(b, 0.0, -0.0), ["where", "mul"]),
+    "where(b, 1, 0)": (lambda x, b, c: x * e.where(b, 1.0, 0.0), ["convert", "mul"]),
+    "where(b, 0, 1)": (lambda x, b, c: x * e.where(b, 0.0, 1.0), ["logical_not", "convert", "mul"]),
+    "where(b, -0.0, 1)": (lambda x, b, c: x * e.where(b, -0.0, 1.0), ["where", "mul"]),
     "where(not b, x, 1)": (lambda x, b, c: e.where(~b, x, 1.0), ["where"]),
     "where(b, x, where(b, 1, 2))": (lambda x, b, c: e.where(b, x, e.where(b, 1.0, x + 2)), ["add", "where"]),
     "where(b, where(b, x, 1), 2)": (lambda x, b, c: e.where(b, e.where(b, x, 1.0), 2.0), ["where"]),
@@ -202,6 +205,18 @@ VIEWS: dict[str, tuple[Any, list[str]]] = {
     "index of an int's embed": (lambda x: embed(x, index=(2,), shape=(3, 4, 6))[2:3], ["reshape"]),
     "index beside embed": (lambda x: embed(x, index=(slice(1, 5),), shape=(6, 6))[5], ["expand"]),
     "embed everything": (lambda x: embed(x, index=(1, ...), shape=(2, 4, 6))[1], []),
+    "gradients of parts": (
+        lambda x: embed(-x, index=(slice(4, 8),), shape=(12, 6)) + embed(x, index=(slice(0, 4),), shape=(12, 6))
+        + embed(x * 0.5, index=(slice(8, 12),), shape=(12, 6)), ["neg", "mul", "cat", "add"]
+    ),
+    "gradients of some parts": (
+        lambda x: embed(-x, index=(slice(4, 8),), shape=(12, 6)) + embed(x, index=(slice(0, 4),), shape=(12, 6)),
+        ["neg", "cat", "add", "embed"]
+    ),
+    "gradients of parts apart": (
+        lambda x: embed(x, index=(slice(5, 9),), shape=(12, 6)) + embed(x, index=(slice(0, 4),), shape=(12, 6)),
+        ["embed", "embed", "add"]
+    ),
     "flip twice": (lambda x: flip(flip(x, dims=(0, 1)), dims=(1,)), ["flip"]),
     "flip of nothing": (lambda x: flip(x[:1], dims=(0,)), ["index"]),
     "pad of nothing": (lambda x: pad(x, widths=((0, 0), (0, 0)), value=0.0), []),
@@ -278,6 +293,27 @@ def test_small_powers_of_integers() -> None:
     x = np.array([-3, 0, 5])
     check(lambda x: (x**2, x**1, x**0, x + 0, x * 1, x - 0), ["mul", "expand"], x)
     check(lambda x: e.floor_divide(x, 1) + -x, ["floor_divide", "sub"], x)
+
+
+def test_a_single_row_that_is_not_ignored_counts_one() -> None:
+    def weight(t: Any) -> Any:
+        ignored = e.eq(t, -100)
+        counted = sum_(to(e.logical_not(ignored), F32), dims=(0,), keepdim=False)
+        return e.where(ignored, 0.0, grow(1.0 / counted, 1))
+
+    for target in (-100, 7):
+        check(weight, ["ne", "convert"], np.array([target]))
+    check(
+        lambda t: e.where(t > 2, to(t, F32) + to(t > 2, F32), 0.0),
+        ["gt", *["convert"] * 2, "add", "where"],
+        np.array([7]),
+    )
+
+
+def test_masks_that_are_reshaped_numbers() -> None:
+    x, b = special((6, 4), seed=8), special((6,), bool, 9)
+    build = lambda x, b: e.safe_mul(reshape(to(b, F32), shape=(6, 1)), x)  # noqa: E731
+    check(build, ["reshape", "safe_mul"], x, b)
 
 
 def test_dtypes_are_kept() -> None:

@@ -186,7 +186,10 @@ class Builder:
             value = self.random.choice([taken, 2.0, taken * 2])
             return view_scatter(x, value, steps=((index, {"index": key}),))
         if kind == 1:
-            return embed(taken, index=key, shape=x.shape)
+            part = embed(taken, index=key, shape=x.shape)
+            if not x.ndim or not x.shape[0] or self.random.random() < 0.5:
+                return part
+            return part + embed(-x[:1], index=(slice(0, 1),), shape=x.shape)
         if kind == 2 and x.ndim:
             dim = self.random.randrange(x.ndim)
             cut = self.random.randrange(x.shape[dim] + 1)

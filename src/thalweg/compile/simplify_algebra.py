@@ -9,6 +9,8 @@ import numpy as np
 
 from ..ops import elementwise as e
 from ..ops.base import convert
+from ..ops.broadcast import reshape
+from ..ops.shape import permute
 from .graph import Node
 from .simplify_rewriter import Rewriter, is_number, on
 
@@ -183,13 +185,22 @@ def masks(node: Node, rewrite: Rewriter) -> Any:
     mask, x = node.inputs
     if type(mask) is not Node or type(x) is not Node:
         return None
-    if is_op(mask, convert) and mask.inputs[0].dtype.kind == "b":
-        return rewrite.make(e.safe_mul, mask.inputs[0], x)
+    boolean = _as_boolean(mask, rewrite)
+    if boolean is not None:
+        return rewrite.make(e.safe_mul, boolean, x)
     if mask.dtype.kind == "b" and is_op(x, e.safe_mul):
         inner, y = x.inputs
         if type(inner) is Node and inner.dtype.kind == "b":
             return rewrite.make(e.safe_mul, rewrite.make(e.logical_and, mask, inner), y)
     return None
+
+
+def _as_boolean(mask: Node, rewrite: Rewriter) -> Node | None:
+    """The boolean that was made 0 and 1, perhaps with a view of these."""
+    source = mask.inputs[0] if mask.op in (reshape, permute) else mask
+    if source.op is not convert or source.inputs[0].dtype.kind != "b":
+        return None
+    return source.inputs[0] if source is mask else rewrite.make(mask.op, source.inputs[0], **mask.params)
 
 
 @on(e.relu)

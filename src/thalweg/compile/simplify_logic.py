@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..ops import elementwise as e
-from ..ops.base import convert
+from ..ops.base import Convert, Elementwise, convert
+from ..ops.broadcast import Reshape
 from .graph import Node
 from .simplify_algebra import is_op
 from .simplify_rewriter import Rewriter, frozen, is_number, on, splat
@@ -105,6 +106,50 @@ def decided(node: Node, rewrite: Rewriter) -> Any:
         return rewrite.fit(a if truth else b, node.shape, node.dtype)
     same = a is b if type(a) is Node or type(b) is Node else frozen(a) == frozen(b) and type(a) is type(b)
     return rewrite.fit(a, node.shape, node.dtype) if same else None
+
+
+@on(e.where)
+def zero_or_one(node: Node, rewrite: Rewriter) -> Any:
+    """The choice between 1 and 0 is the condition as a number."""
+    condition, a, b = node.inputs
+    ones = (frozen(float(a)), frozen(float(b))) if is_number(a) and is_number(b) else None
+    if ones == (frozen(1.0), frozen(0.0)):
+        return rewrite.make(convert, condition, dtype=node.dtype)
+    if ones == (frozen(0.0), frozen(1.0)):
+        return rewrite.make(convert, rewrite.make(e.logical_not, condition), dtype=node.dtype)
+    return None
+
+
+@on(e.where)
+def single_choice(node: Node, rewrite: Rewriter) -> Any:
+    """In a branch the condition is known: with one element that may make a number of it, as of 1 / (not ignored)."""
+    condition, a, b = node.inputs
+    if type(condition) is not Node or condition.size != 1 or condition.dtype.kind != "b":
+        return None
+    for place, truth in ((1, True), (2, False)):
+        x = node.inputs[place]
+        known = _assuming(x, condition, truth, rewrite, 6) if type(x) is Node and x.size == 1 else None
+        if known is not None and known is not x and (value := splat(known)) is not None:
+            return rewrite.make(e.where, condition, *((value, b) if truth else (a, value)))
+    return None
+
+
+def _assuming(x: Any, condition: Node, truth: bool, rewrite: Rewriter, depth: int) -> Any:
+    """The single element ``x`` where ``condition`` is ``truth``."""
+    if type(x) is not Node:
+        return x
+    if x is condition:
+        return rewrite.full(truth, x.shape, x.dtype)
+    if x.op is OPPOSITE.get(condition.op) and x.inputs == condition.inputs:
+        return rewrite.full(not truth, x.shape, x.dtype)
+    if x.size != 1 or not depth or not isinstance(x.op, (Elementwise, Convert, Reshape)):
+        return x
+    inputs = [_assuming(v, condition, truth, rewrite, depth - 1) for v in x.inputs]
+    return (
+        x
+        if all(new is old for new, old in zip(inputs, x.inputs, strict=True))
+        else rewrite.make(x.op, *inputs, **x.params)
+    )
 
 
 @on(e.where)

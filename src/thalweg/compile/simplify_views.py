@@ -9,9 +9,10 @@ import numpy as np
 
 from ..core.primitive import Primitive
 from ..ops.broadcast import expand, reshape
+from ..ops.elementwise import add
 from ..ops.shape import cat, embed, flip, index, pad, permute, view_scatter
 from .graph import Node
-from .simplify_algebra import is_op
+from .simplify_algebra import is_op, is_positive_zero
 from .simplify_regions import Axis, as_index, disjoint, nested, regions, relative, sizes, within
 from .simplify_rewriter import Rewriter, on
 
@@ -233,6 +234,52 @@ def embed_everything(node: Node, rewrite: Rewriter) -> Any:
     if place is None or math.prod(len(a.positions) for a in place) != node.size:
         return None
     return rewrite.make(reshape, rewrite.fit(x, sizes(place), node.dtype), shape=node.shape)
+
+
+@on(add)
+def sum_of_embedded(node: Node, rewrite: Rewriter) -> Any:
+    """Neighbours among zeros, as the gradients of parts are, are put side by side: (x | 0) + (0 | y) = (x | y) + 0.
+
+    The 0.0 stays, as -0.0 + 0.0 = 0.0.
+    """
+    a, b = node.inputs
+    if not (is_op(a, embed) and is_op(b, embed)) or node.dtype.kind != "f":
+        return None
+    places = (regions(a.params["index"], node.shape), regions(b.params["index"], node.shape))
+    dim = _joint(*places)
+    if dim is None:
+        return None
+    if places[0][dim].positions.start > places[1][dim].positions.start:
+        a, b, places = b, a, places[::-1]
+    pieces = [rewrite.fit(x.inputs[0], sizes(place), node.dtype) for x, place in zip((a, b), places, strict=True)]
+    union = Axis(range(places[0][dim].positions.start, places[1][dim].positions.stop), True)
+    both = rewrite.make(add, rewrite.make(cat, *pieces, dim=dim), 0.0)
+    place = (*places[0][:dim], union, *places[0][dim + 1 :])
+    return rewrite.make(embed, both, index=as_index(place), shape=node.shape)
+
+
+def _joint(a: Any, b: Any) -> int | None:
+    """The axis along which two regions are neighbours, the others being equal."""
+    if a is None or b is None or not all(axis.kept for axis in (*a, *b)):
+        return None
+    different = [i for i, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
+    if len(different) != 1:
+        return None
+    x, y = a[different[0]].positions, b[different[0]].positions
+    touching = x.step == y.step == 1 and x and y and (x.stop == y.start or y.stop == x.start)
+    return different[0] if touching else None
+
+
+@on(add)
+def zero_added_before(node: Node, rewrite: Rewriter) -> Any:
+    """(x + 0.0 | y) + 0.0 = (x | y) + 0.0."""
+    x, zero = node.inputs
+    if not (is_op(x, cat) and is_positive_zero(zero)):
+        return None
+    pieces = [p.inputs[0] if is_op(p, add) and is_positive_zero(p.inputs[1]) else p for p in x.inputs]
+    if all(new is old for new, old in zip(pieces, x.inputs, strict=True)):
+        return None
+    return rewrite.make(add, rewrite.make(cat, *pieces, dim=x.params["dim"]), zero)
 
 
 # -- pieces and order --------------------------------------------------------------------------------------

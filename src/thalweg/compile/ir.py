@@ -115,9 +115,8 @@ class Function:
         self.returns = returns
         self.params = [Value("%" + n, _bare(t)) for t, n in params]
         self.attributes = attributes
-        self._head = f"define {linkage + ' ' if linkage else ''}{returns} @{name}(" + ", ".join(
-            f"{t} %{n}" for t, n in params
-        )
+        self._linkage = f"{linkage} " if linkage else ""
+        self._signature = ", ".join(f"{t} %{n}" for t, n in params)
         self._lines: list[str] = []
         self._allocas: list[str] = []
         self._count = 0
@@ -262,7 +261,8 @@ class Function:
 
     def text(self) -> str:
         attributes = f" {self.attributes}" if self.attributes else ""
-        return "\n".join([f"{self._head}){attributes} {{", "entry:", *self._allocas, *self._lines, "}"])
+        head = f"define {self._linkage}{self.returns} @{self.name}({self._signature}){attributes} {{"
+        return "\n".join([head, "entry:", *self._allocas, *self._lines, "}"])
 
 
 def _bare(type: str) -> str:

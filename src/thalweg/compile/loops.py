@@ -7,6 +7,7 @@ few vectors are held in registers, so that every value is computed once.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from ..ops.base import Convert
@@ -74,8 +75,7 @@ class LoopCode:
         self.target = target
         self.own = set(kernel.members)
         self.stored = set(kernel.stored)
-        params = [("ptr", "ctx"), ("i64", "lo"), ("i64", "hi"), ("ptr", "scratch")]
-        self.f = Function(name, params, attributes=target.attributes)
+        self.name = name
         self.rank = len(kernel.domain)
         self.accesses = self.find_accesses()
         self.axes = self.collapsed()
@@ -161,19 +161,41 @@ class LoopCode:
     # -- code ---------------------------------------------------------------------------------------------
 
     def write(self) -> Function:
-        f = self.f
-        self.low, self.high = f.params[1], f.params[2]
-        self.pointers = {}
+        """The kernel's function: it finds the addresses and calls the loops.
+
+        Those are a function of their own, which kernels with the same loops share.
+        """
+        params = [("ptr", "ctx"), ("i64", "lo"), ("i64", "hi"), ("ptr", "scratch")]
+        f = Function(self.name, params, attributes=self.target.attributes)
+        low, high = f.params[1], f.params[2]
+        addresses: dict[Any, Value] = {}
         for access in self.accesses.values():
-            if access.key not in self.pointers:
-                base = self.memory.pointer(f, access.root, self.low)
-                self.pointers[access.key] = f.offset(base, access.offset, ir_type(access.root.dtype))
-        if self.row_groups:
-            self.row_loop(0, self.pointers)
-        else:
-            Row(self, self.pointers, whole=True).write()
+            if access.key not in addresses:
+                base = self.memory.pointer(f, access.root, low)
+                addresses[access.key] = f.offset(base, access.offset, ir_type(access.root.dtype))
+        body = self.body(list(addresses))
+        group = (self.row_groups or self.inner_groups or [[]])[0]
+        unit = 1 if self.kernel.split == 0 else self.size(group[1:])
+        f.call(body, [*addresses.values(), f.mul(low, unit), f.mul(high, unit)], "void", declare=False)
         f.ret()
         return f
+
+    def body(self, keys: list[Any]) -> str:
+        """The name of the function of the loops: by addresses, and the range of the first loop."""
+        params = [*(("ptr", f"p{i}") for i in range(len(keys))), ("i64", "begin"), ("i64", "end")]
+        attributes = f"{self.target.attributes} noinline"
+        self.f = f = Function("loops", params, attributes=attributes, linkage="internal")
+        self.low, self.high = f.params[-2:]
+        pointers = dict(zip(keys, f.params, strict=False))
+        if self.row_groups:
+            self.row_loop(0, pointers)
+        else:
+            Row(self, pointers, whole=True).write()
+        f.ret()
+        f.name = "loops_" + hashlib.sha256(f.text().encode()).hexdigest()[:16]
+        if f.name not in self.memory.module.functions:
+            self.memory.module.add(f)
+        return f.name
 
     def row_loop(self, depth: int, pointers: dict[Any, Value]) -> None:
         """Nested loops over the groups of row axes."""
@@ -184,8 +206,7 @@ class LoopCode:
         start: Any = 0
         stop: Any = self.size(group)
         if depth == 0:
-            unit = self.size(group[1:])
-            start, stop = self.f.mul(self.low, unit), self.f.mul(self.high, unit)
+            start, stop = self.low, self.high
         with self.f.loop(start, stop) as loop:
             inner = {k: self.moved(p, k, group, loop.index) for k, p in pointers.items()}
             self.row_loop(depth + 1, inner)
@@ -263,9 +284,8 @@ class Row:
         wide = Lanes(f, code.memory.module, width, code.target)
         carried = [wide.constant(Combine.neutral(n), n.dtype) for n in reductions]
         if self.whole and code.kernel.split is None:
-            unit = code.size(group[1:])
-            start, stop = f.mul(code.low, unit), f.mul(code.high, unit)
-            tail: Any = None if unit % width == 0 else "dynamic"
+            start, stop = code.low, code.high
+            tail: Any = "dynamic" if width > 1 else None
         else:
             count = code.size(group)
             start, stop = integer(0), integer(count)

@@ -126,7 +126,11 @@ class Primitive:
         return ()
 
     def lower(self, emit: Any, *inputs: Any, **params: Any) -> Any:
-        """Native code for the operation, through the compiler's ``emit``."""
+        """Native code for one or several elements at once; elementwise primitives only.
+
+        ``emit`` (``compile.lanes.Lanes``) writes the code. The inputs are its lanes, broadcast already, in the dtypes
+        that ``forward`` would see, or Python numbers; the result is a lane of the dtype that ``dtype`` gives.
+        """
         raise NotImplementedError(f"{self.name} has no lowering rule")
 
     def promote(self, args: tuple[Any, ...]) -> tuple[Any, ...]:

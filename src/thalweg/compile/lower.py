@@ -6,6 +6,7 @@ from typing import Any
 
 from .batches import epoch_function
 from .columns import ColumnCode
+from .entry import entry_function
 from .fuse import Columns, Kernel, Loop, Product
 from .graph import Graph, Node
 from .ir import Function, Module, Value, integer, real
@@ -34,8 +35,9 @@ class Lowered:
 class _Lowering:
     def __init__(
         self, graph: Graph, schedule: Schedule, layouts: dict[Node, Layout], target: Any, threads: int,
-        updates: dict[Node, Node],
+        updates: dict[Node, Node], fed: list[int],
     ) -> None:  # fmt: skip
+        self.fed = fed
         self.graph = graph
         self.schedule = schedule
         self.layouts = layouts
@@ -54,6 +56,7 @@ class _Lowering:
             self.add_region(region, i)
         self.add_program()
         self.module.add(epoch_function(self.target.attributes))
+        self.module.add(entry_function(self.fed, self.target.attributes))
         return Lowered(self.module, self.plan, self.names, self.callbacks)
 
     # -- kernels ------------------------------------------------------------------------------------------
@@ -201,7 +204,11 @@ def type_is_number(x: Any) -> bool:
 
 
 def lower(
-    graph: Graph, schedule: Schedule, layouts: dict[Node, Layout], target: Any, threads: int, updates: dict[Node, Node]
-) -> Lowered:
-    """The module of a scheduled graph; ``updates`` says which outputs are new content of which inputs."""
-    return _Lowering(graph, schedule, layouts, target, threads, updates).run()
+    graph: Graph, schedule: Schedule, layouts: dict[Node, Layout], target: Any, threads: int,
+    updates: dict[Node, Node], fed: list[int],
+) -> Lowered:  # fmt: skip
+    """The module of a scheduled graph.
+
+    ``updates`` says which outputs are new content of which inputs, ``fed`` which slots get a new array for each run.
+    """
+    return _Lowering(graph, schedule, layouts, target, threads, updates, fed).run()

@@ -30,9 +30,20 @@ CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_int64)
 
 
 class Native:
-    """The native code of a graph. ``updates`` holds for each of the first outputs the input whose new content it is."""
+    """The native code of a graph.
 
-    def __init__(self, graph: Graph, updates: list[int], target: Target | None = None, threads: int | None = None) -> None:
+    Args:
+        graph: what to compute.
+        updates: for each of the first outputs the position of the input whose new content it is.
+        fed: the positions of the inputs whose arrays change from run to run; ``enter`` takes these.
+        target: the processor; the one at hand if None.
+        threads: how many threads may share the work; ``tw.get_num_threads()`` if None.
+    """
+
+    def __init__(
+        self, graph: Graph, updates: list[int], fed: list[int] | None = None, target: Target | None = None,
+        threads: int | None = None,
+    ) -> None:  # fmt: skip
         self.target = target or Target.host()
         self.threads = threads or get_num_threads()
         self.graph = with_copies(prepare(simplify(graph)))
@@ -41,7 +52,10 @@ class Native:
         recompute(self.kernels, self.graph, self.layouts)
         mark_stored(self.kernels, self.graph, self.layouts)
         self.schedule = schedule(self.kernels, self.layouts, pairs)
-        self.lowered = lower(self.graph, self.schedule, self.layouts, self.target, self.threads, pairs)
+        count = len(self.graph.inputs)
+        slots = [FIRST_SLOT + i for i in fed or ()]
+        slots += [FIRST_SLOT + count + i for i in range(len(updates), len(self.graph.outputs))]
+        self.lowered = lower(self.graph, self.schedule, self.layouts, self.target, self.threads, pairs, slots)
         self.text = self.lowered.module.text()
         library()
         self.code = build(self.text, self.target)
@@ -50,6 +64,8 @@ class Native:
             "epoch", ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64,
             ctypes.c_void_p,
         )  # fmt: skip
+        objects = [ctypes.py_object] * len(slots)
+        self.entry = self.code.function("entry", ctypes.c_int64, ctypes.c_void_p, *objects)
         self.prepare()
 
     def prepare(self) -> None:
@@ -69,21 +85,33 @@ class Native:
 
     def run(self, inputs: list[Any], outputs: list[Any]) -> None:
         """Run once; see ``program.Executable``."""
-        first = FIRST_SLOT + len(inputs)
-        self.context[FIRST_SLOT:first] = [x.ctypes.data for x in inputs]
-        self.arrays = (inputs, outputs)
-        self.context[first:] = [y.ctypes.data for y in outputs]
+        self.bind(inputs, outputs)
         if self.parallel:
             ensure_workers(self.threads)
         self.raise_error(self.function(self.address))
+
+    def bind(self, inputs: list[Any], outputs: list[Any]) -> None:
+        """Tell the program where its inputs and outputs lie."""
+        first = FIRST_SLOT + len(inputs)
+        self.arrays = (inputs, outputs)
+        self.context[FIRST_SLOT:first] = [x.ctypes.data for x in inputs]
+        self.context[first:] = [y.ctypes.data for y in outputs]
+
+    def enter(self, *arrays: Any) -> int:
+        """Run with new arrays for the inputs that are fed and for the outputs that are no updates; all else is bound.
+
+        Returns NOT_CONTIGUOUS, and has done nothing, if one of them is not contiguous.
+        """
+        if self.parallel:
+            ensure_workers(self.threads)
+        code: int = self.entry(self.address, *arrays)
+        return code
 
     def run_many(
         self, inputs: list[Any], outputs: list[Any], order: int, words: Any, begin: int, end: int, code: Any
     ) -> int:
         """Run for the steps [begin, end), as ``batches`` says; how many were done."""
-        first = FIRST_SLOT + len(inputs)
-        self.context[FIRST_SLOT:first] = [x.ctypes.data for x in inputs]
-        self.context[first:] = [y.ctypes.data for y in outputs]
+        self.bind(inputs, outputs)
         if self.parallel:
             ensure_workers(self.threads)
         stopped = self.epoch(self.address, order, words.ctypes.data, begin, end, code.ctypes.data)

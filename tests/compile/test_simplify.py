@@ -14,6 +14,7 @@ from thalweg.compile.simplify import simplify
 from thalweg.ops import elementwise as e
 from thalweg.ops.base import convert
 from thalweg.ops.broadcast import expand, reshape, sum_
+from thalweg.ops.index import take
 from thalweg.ops.reduce import all_, amax, any_, cumsum, prod
 from thalweg.ops.rows import cross_entropy_mean
 from thalweg.ops.shape import cat, embed, flip, index, pad, permute, view_scatter
@@ -230,6 +231,10 @@ def test_views(name: str) -> None:
     check(build, expected, np.arange(24, dtype=np.float32).reshape(4, 6))
 
 
+def cube(x: Any) -> Any:
+    return reshape(x[:2, :4], shape=(2, 2, 2))
+
+
 MOTION: dict[str, tuple[Any, list[str]]] = {
     "broadcasting needs no expand": (lambda x, r: x + grow(r, 4, 6), ["add"]),
     "first computed, then expanded": (lambda x, r: e.exp(grow(r, 4, 6)) * 2, ["exp", "mul", "expand"]),
@@ -246,6 +251,10 @@ MOTION: dict[str, tuple[Any, list[str]]] = {
     ),
     "a chain on a transpose": (lambda x, r: (e.exp(x.T) + 1).T, ["exp", "add"]),
     "transposes of two": (lambda x, r: (x.T - (x + 1).T).T, ["add", "sub"]),
+    "transposes that differ": (
+        lambda x, r: permute(cube(x), dims=(1, 0, 2)) + permute(cube(x), dims=(0, 2, 1)),
+        ["index", "reshape", "permute", "permute", "add"],
+    ),
     "a constant beside a transpose": (
         lambda x, r: (x.T + np.arange(24, dtype=np.float32).reshape(6, 4)).T, ["add"]
     ),
@@ -394,6 +403,19 @@ def test_checks_survive() -> None:
     (check,) = graph.checks
     assert check.node in graph.nodes()
     assert [node.name for node in (check.node, *check.node.parents())] == ["where", "eq", "input"]
+
+
+def taken_at(position: int) -> Graph:
+    """x[position], which only simplification finds to be constant."""
+    x, i = placeholder("x", (4,), np.float32), placeholder("i", (3,), np.int64)
+    known = apply(e.add, constant(np.full(3, position)), apply(convert, apply(e.ne, i, i), dtype=I64))
+    return Graph([x, i], [apply(take, x, known, pattern=("array",))])
+
+
+def test_checks_of_what_became_known_are_made_at_once() -> None:
+    assert simplify(taken_at(2)).checks == []
+    with pytest.raises(IndexError, match="index 9 is out of bounds for axis 0 with size 4"):
+        simplify(taken_at(9))
 
 
 def chain(n: int) -> tuple[Node, Node]:

@@ -8,10 +8,11 @@ import numpy as np
 
 from ..core.primitive import Primitive
 from ..errors import CompileError
+from ..ops.broadcast import expand
 from .graph import CONSTANT, INPUT, Check, Graph, Node, apply, constant
 from .operators import Operators
 
-__all__ = ["Expression", "decompose"]
+__all__ = ["Expression", "decompose", "holds"]
 
 
 class Expression(Operators):
@@ -60,16 +61,17 @@ def decompose(graph: Graph) -> tuple[Graph, list[Check]]:
         replaced[node] = new
         if isinstance(node.op, Primitive):
             checks.extend(Check(*limit) for limit in node.op.limits(*node.inputs, **node.params))
-    checks = [check._replace(node=replaced[check.node]) for check in checks if not _holds(check)]
+    checks = [check._replace(node=replaced[check.node]) for check in checks if not holds(check)]
     result = Graph(graph.inputs, [replaced[node] for node in graph.outputs], graph.names, dict.fromkeys(checks))
     return result, result.checks
 
 
-def _holds(check: Check) -> bool:
+def holds(check: Check) -> bool:
     """Whether this is certain already; raises the error if it is certain to fail."""
-    if check.node.op is not CONSTANT:
-        return check.node.size == 0
-    array = check.node.params["array"]
+    node = check.node.inputs[0] if check.node.op is expand else check.node
+    if node.op is not CONSTANT:
+        return node.size == 0
+    array = node.params["array"]
     outside = array[(array < check.low) | (array >= check.high)]
     if outside.size:
         raise check.error(check.message.format(value=outside[0]))

@@ -9,7 +9,7 @@ rule says "to rounding": numbers that are multiplied one after the other, and su
 from __future__ import annotations
 
 from . import simplify_algebra, simplify_constants, simplify_logic, simplify_motion, simplify_reduce, simplify_views
-from .decompose import decompose
+from .decompose import decompose, holds
 from .graph import Graph
 from .simplify_rewriter import Rewriter
 
@@ -30,4 +30,5 @@ def simplify(graph: Graph) -> Graph:
         graph = rewriter.graph(graph)
         if not rewriter.fired:
             break
+    graph.checks = [check for check in graph.checks if not holds(check)]
     return graph

@@ -27,8 +27,6 @@ def before_expand(node: Node, rewrite: Rewriter) -> Any:
         return None
     inputs = [x.inputs[0] if type(x) is Node and x.op is expand else x for x in node.inputs]
     result = rewrite.make(node.op, *inputs)
-    if result.dtype != node.dtype:
-        return None
     return result if result.shape == node.shape else rewrite.make(expand, result, shape=node.shape)
 
 

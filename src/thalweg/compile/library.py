@@ -29,6 +29,7 @@ def library() -> Loaded:
 @functools.cache
 def _library() -> Loaded:
     loaded = load_for(Target.host())
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(loaded))  # worker threads may be in it as long as the process lives
     for name, address in symbols(loaded).items():
         define_symbol(name, address)
     return loaded

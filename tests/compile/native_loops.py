@@ -76,6 +76,7 @@ def _loop(target: Target) -> Function:
 # Full width, and what narrower processors would get.
 WIDTHS = {
     "16 lanes": (16, Target.host()),
+    "8 lanes": (8, Target.host()),
     "8 lanes, 32 bytes": (8, Target.host().narrow(32)),
     "4 lanes, 16 bytes": (4, Target.host().narrow(16)),
     "one by one": (1, Target.host()),

@@ -98,8 +98,8 @@ def _long(emit: Lanes, a: Lane, y: Lane) -> Lane:
     exponent = emit.mul(y, high)
     rest = emit.fma(y, low, emit.fma(y, high, emit.neg(exponent)))
     rest = emit.select(emit.lt(emit.fabs(exponent), 1000.0), rest, 0.0)
-    n, _, r = reduced(emit, _clamped(emit, exponent, -746.0, 710.0))
-    return scaled(emit, exp_of_reduced(emit, emit.add(r, rest)), n)
+    n, whole, r = reduced(emit, _clamped(emit, exponent, -746.0, 710.0))
+    return scaled(emit, exp_of_reduced(emit, emit.add(r, rest)), n, whole)
 
 
 def _log_pair(emit: Lanes, a: Lane) -> tuple[Lane, Lane]:

@@ -255,7 +255,7 @@ class Lanes:
 
     def rint(self, a: Lane) -> Lane:
         """To the nearest integer, halves to even."""
-        return self.intrinsic("roundeven", a)
+        return self.intrinsic("rint", a)
 
     def fabs(self, a: Lane) -> Lane:
         """|a| of floats: without the sign bit."""

@@ -113,11 +113,12 @@ def test_a_refused_module_is_kept_and_named(text):
     kept.unlink()
 
 
+@pytest.mark.parametrize("level", [0, 3])
 @pytest.mark.parametrize("vector_bytes", [16, 32, 64])
-def test_code_for_narrower_vectors_computes_the_same(vector_bytes):
+def test_code_for_narrower_vectors_computes_the_same(vector_bytes, level):
     target = Target.host().narrow(vector_bytes)
     assert target.vector_bytes <= vector_bytes
-    code = native.object_code(MULTIPLY_ADD.replace("{attributes}", target.attributes), target)
+    code = native.object_code(MULTIPLY_ADD.replace("{attributes}", target.attributes), target, level)
     x = (ctypes.c_float * 16)(*range(16))
     native.load(code).function("multiply_add", None, ctypes.c_void_p)(ctypes.addressof(x))
     assert list(x) == [n * n + 1.0 for n in range(16)]
@@ -162,7 +163,7 @@ def test_importing_thalweg_does_not_import_llvmlite():
 
 def test_building_a_second_time_takes_the_code_from_the_cache(monkeypatch):
     native.build(TWICE)
-    monkeypatch.setattr(native, "object_code", lambda text, target: pytest.fail("built again"))
+    monkeypatch.setattr(native, "object_code", lambda *_: pytest.fail("built again"))
     assert native.build(TWICE).function("twice", ctypes.c_float, ctypes.c_float)(2.0) == 4.0
     cache._memory.clear()
     assert native.build(TWICE).function("twice", ctypes.c_float, ctypes.c_float)(2.0) == 4.0
@@ -180,6 +181,14 @@ def test_errors_and_code_in_garbage_cycles_are_harmless():
     del cycle
     gc.collect()
     assert native.build(TWICE).function("twice", ctypes.c_float, ctypes.c_float)(2.0) == 4.0
+
+
+def test_code_of_another_level_is_another_entry(monkeypatch):
+    made = []
+    monkeypatch.setattr(native, "object_code", lambda text, target, level: made.append(level) or b"code")
+    for level in (3, 0, 3):
+        native.cached(lambda: TWICE, Target.host(), TWICE, level=level)
+    assert made == [3, 0]
 
 
 def test_code_for_another_processor_is_another_entry():

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import BOOL, default_float, result_dtype
-from . import math_division, math_erf, math_exp, math_half, math_log, math_power, math_trig
+from . import math_convert, math_division, math_erf, math_exp, math_log, math_power, math_trig
 from .ir import FLAGS, Function, Module, Value, element, lanes, real_text, vector_type
 from .native import Target
 
@@ -124,45 +124,7 @@ class Lanes:
 
         Of floats to integers too small for them NumPy promises nothing, and neither does this.
         """
-        dtype = np.dtype(dtype)
-        if not isinstance(a, Lane):
-            return self.constant(a, dtype)
-        if a.dtype == dtype:
-            return a
-        if dtype == BOOL:
-            return self.ne(a, 0)
-        if a.dtype == BOOL:
-            return self.select(a, self.constant(1, dtype), self.constant(0, dtype))
-        if a.dtype.kind == "f":
-            return self._float_to_float(a, dtype) if dtype.kind == "f" else self._float_to_integer(a, dtype)
-        return self._integer_to_float(a, dtype) if dtype.kind == "f" else self._integer_to_integer(a, dtype)
-
-    def _float_to_float(self, a: Lane, dtype: np.dtype[Any]) -> Lane:
-        if a.dtype == FLOAT16:
-            return self.convert(math_half.widen(self, a), dtype)
-        if dtype == FLOAT16:
-            return math_half.narrow(self, a)
-        return self.cast("fpext" if dtype.itemsize > a.dtype.itemsize else "fptrunc", a, dtype)
-
-    def _float_to_integer(self, a: Lane, dtype: np.dtype[Any]) -> Lane:
-        if a.dtype == FLOAT16:
-            a = self.convert(a, FLOAT32)
-        if dtype == np.uint64:
-            return self.freeze(self.cast("fptoui", a, dtype))
-        wide = np.dtype(np.int32 if dtype.itemsize < 4 or dtype == np.int32 else np.int64)
-        return self.convert(self.freeze(self.cast("fptosi", a, wide)), dtype)  # what doesn't fit is undefined
-
-    def _integer_to_float(self, a: Lane, dtype: np.dtype[Any]) -> Lane:
-        if dtype == FLOAT16:
-            return self.convert(self.convert(a, FLOAT32), dtype)  # rounded twice, as NumPy does
-        return self.cast("uitofp" if a.dtype.kind == "u" else "sitofp", a, dtype)
-
-    def _integer_to_integer(self, a: Lane, dtype: np.dtype[Any]) -> Lane:
-        if a.dtype.itemsize == dtype.itemsize:
-            return Lane(a.value, dtype)
-        if a.dtype.itemsize > dtype.itemsize:
-            return self.cast("trunc", a, dtype)
-        return self.cast("zext" if a.dtype.kind == "u" else "sext", a, dtype)
+        return math_convert.convert(self, a, dtype) if isinstance(a, Lane) else self.constant(a, dtype)
 
     def cast(self, operation: str, a: Lane, dtype: Any) -> Lane:
         """One of LLVM's conversions, such as ``"bitcast"``, to the type of ``dtype``."""

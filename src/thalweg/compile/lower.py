@@ -154,16 +154,9 @@ class _Lowering:
             target = f.offset(target, f.mul(low, n), type)
         args = [
             count, integer(n), integer(k), alpha, first, integer(a.strides[-2]), integer(a.strides[-1]), pointers[1],
-            integer(b.strides[-2]), integer(b.strides[-1]), beta, target, integer(n), self.workspace(f, m, n, k),
+            integer(b.strides[-2]), integer(b.strides[-1]), beta, target, integer(n),
         ]  # fmt: skip
         f.call(f"tw_gemm_{SUFFIX[type]}", args, "void")
-
-    def workspace(self, f: Function, m: int, n: int, k: int) -> Value:
-        """Scratch for packing."""
-        from .products import workspace
-
-        size = workspace(m, n, k)
-        return f.alloca("i8", size) if size else Value("null", "ptr")
 
     # -- regions ------------------------------------------------------------------------------------------
 

@@ -1,18 +1,21 @@
 """What sharing loops between threads brings, and what it costs beside a busy process.
 
 ``python benchmarks/threads.py`` runs loops of several lengths on one thread and on all, in turns, first on the machine
-as it is and then beside processes that keep one core busy, and prints means: microseconds a loop, and the ratio.
+as it is and then beside processes that keep one core busy, and prints means: microseconds a loop, the ratio, and how
+many processors others used meanwhile (on Linux), without which the ratio tells nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import ctypes
+import os
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import thalweg as tw
 from thalweg.compile.library import library
@@ -92,12 +95,24 @@ def measure(loops: Loops, threads: int, seconds: float, rounds: int) -> tuple[fl
     return statistics.fmean(times[1]), statistics.fmean(times[threads])
 
 
+def processor_seconds() -> float:
+    """The time that all processors together have worked, except for this process."""
+    try:
+        user, nice, system = Path("/proc/stat").read_text().split(maxsplit=4)[1:4]
+    except OSError:
+        return float("nan")
+    return (int(user) + int(nice) + int(system)) / os.sysconf("SC_CLK_TCK") - time.process_time()
+
+
 def table(title: str, threads: int, seconds: float) -> None:
     """Print a line for each length of loop."""
-    print(f"{title}\n{'loop':>14} {'1 thread':>10} {f'{threads} threads':>10} {'ratio':>6}")
+    print(f"{title}\n{'loop':>14} {'1 thread':>10} {f'{threads} threads':>10} {'ratio':>6} {'others':>7}")
     for chunks, length in ((2, 1.0), (2, 10.0), (2, 20.0), (2, 100.0), (8, 25.0), (2, 1000.0)):
-        one, several = measure(Loops(chunks, length), threads, seconds, rounds=10)
-        print(f"{f'{chunks} x {length:g} us':>14} {one:10.2f} {several:10.2f} {one / several:6.2f}")
+        loops = Loops(chunks, length)
+        began, others = time.perf_counter(), processor_seconds()
+        one, several = measure(loops, threads, seconds, rounds=10)
+        used = (processor_seconds() - others) / (time.perf_counter() - began)
+        print(f"{f'{chunks} x {length:g} us':>14} {one:10.2f} {several:10.2f} {one / several:6.2f} {used:7.1f}")
 
 
 def beside(busy: int, body: Callable[[], None]) -> None:

@@ -424,15 +424,18 @@ def fuse(graph: Graph, updates: dict[Node, Node] | None = None) -> tuple[list[Ke
     return in_order(kernels, fusion), fusion.layouts
 
 
-def mark_stored(kernels: list[Kernel], graph: Graph, layouts: dict[Node, Layout]) -> None:
-    """Find out which members need buffers: those that other kernels or the graph's outputs read."""
-    needed = {layouts[node].root for node in graph.outputs}
-    for kernel in kernels:
-        needed.update(layouts[x].root for x in kernel.reads())
-    for kernel in kernels:
+def mark_stored(kernels: list[Kernel], graph: Graph, layouts: dict[Node, Layout]) -> list[Kernel]:
+    """Find out which members need buffers: those that other kernels or the graph's outputs read.
+
+    Members that serve none of these are dropped; kernels that have some left are returned.
+    """
+    needed = {layouts[node].root for node in [*graph.outputs, *(check.node for check in graph.checks)]}
+    for kernel in reversed(kernels):  # those that read before those that are read
         kernel.stored = [m for m in kernel.members if m in needed]
         useful = set(ordered(kernel.stored, set(kernel.members)))
         kernel.members = [m for m in kernel.members if m in useful]
+        needed.update(layouts[x].root for x in kernel.reads())
+    return [kernel for kernel in kernels if kernel.members]
 
 
 def ordered(wanted: Iterable[Node], inside: set[Node]) -> Iterable[Node]:

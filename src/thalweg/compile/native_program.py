@@ -50,7 +50,7 @@ class Native:
         pairs = {self.graph.outputs[i]: self.graph.inputs[j] for i, j in enumerate(updates)}
         self.kernels, self.layouts = fuse(self.graph, pairs)
         recompute(self.kernels, self.graph, self.layouts)
-        mark_stored(self.kernels, self.graph, self.layouts)
+        self.kernels = mark_stored(self.kernels, self.graph, self.layouts)
         self.schedule = schedule(self.kernels, self.layouts, pairs)
         count = len(self.graph.inputs)
         slots = [FIRST_SLOT + i for i in fed or ()]
@@ -58,7 +58,7 @@ class Native:
         self.lowered = lower(self.graph, self.schedule, self.layouts, self.target, self.threads, pairs, slots)
         self.text = self.lowered.module.text()
         library()
-        self.code = build(self.text, self.target)
+        self.code = build(self.text, self.target, level=0)
         self.function = self.code.function("program", ctypes.c_int64, ctypes.c_void_p)
         self.epoch = self.code.function(
             "epoch", ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64,

@@ -94,11 +94,14 @@ class Plan:
         chunk = rows
         if rows > 1:
             parallel = threads > 1 and self.work[region] > WORTH_THREADS
-            unit = TILE if any(isinstance(k, Product) for k in region.kernels) else 1
-            parts = max(threads, min(self.work[region] // CHUNK_WORK, MOST_CHUNKS)) if parallel else 1
+            products = any(isinstance(k, Product) for k in region.kernels)
+            unit = TILE if products else 1
+            most = rows // PANEL_ROWS if products else MOST_CHUNKS
+            parts = max(threads, min(self.work[region] // CHUNK_WORK, most)) if parallel else 1
             chunk = -(-rows // parts)
             if bytes_a_row:
-                chunk = min(chunk, max(1, SCRATCH // bytes_a_row))
+                fitting = max(1, SCRATCH // bytes_a_row)
+                chunk = min(chunk, max(fitting, PANEL_ROWS) if products else fitting)
             chunk = min(rows, -(-chunk // unit) * unit)
         self.chunk[region] = chunk
         used = 0
@@ -136,7 +139,8 @@ class Plan:
 WORTH_THREADS = 1_200_000  # elementary operations, about 12 microseconds
 CHUNK_WORK = 2_500_000
 MOST_CHUNKS = 64
-TILE = 12  # rows that the products take at once
+TILE = 12  # rows that the products take at once,
+PANEL_ROWS = 48  # and rows for which packing a panel of B pays
 
 
 def work(kernel: Kernel, layouts: dict[Node, Layout]) -> int:

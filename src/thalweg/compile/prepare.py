@@ -13,7 +13,7 @@ from ..ops.base import where
 from ..ops.broadcast import expand, reshape
 from ..ops.elementwise import mul, sub
 from ..ops.linalg import matmul
-from ..ops.shape import embed
+from ..ops.shape import cat, embed
 from .graph import Graph, Node, apply, constant, users
 
 __all__ = ["prepare"]
@@ -33,6 +33,8 @@ def prepare(graph: Graph) -> Graph:
             new = apply(mul, *inputs, line=node.line)
         elif node.op is embed:
             new = chosen(new) or new
+        elif node.op is cat:
+            new = side_by_side(new) or new
         made[node] = new
     checks = [check._replace(node=made[check.node]) for check in graph.checks]
     return Graph(graph.inputs, [made[node] for node in graph.outputs], graph.names, checks)
@@ -86,6 +88,20 @@ def chosen(node: Node) -> Node | None:
     if result.shape != shape:
         result = apply(expand, result, shape=shape, line=node.line)
     return result if result.dtype == node.dtype else None
+
+
+def side_by_side(node: Node) -> Node | None:
+    """A few pieces of size 1 one after the other, as choices between them."""
+    dim, pieces = node.params["dim"], node.inputs
+    if not 1 < len(pieces) <= 4 or any(x.shape[dim] != 1 or x.dtype != node.dtype for x in pieces) or not node.size:
+        return None
+    shape = [1] * node.ndim
+    shape[dim] = len(pieces)
+    result = pieces[-1]
+    for i, piece in reversed(list(enumerate(pieces[:-1]))):
+        here = constant((np.arange(len(pieces)) == i).reshape(shape))
+        result = apply(where, here, piece, result, line=node.line)
+    return result
 
 
 def spelled_out(index: tuple[Any, ...], rank: int) -> list[Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import INT64, as_numpy_dtype, default_float, dtype, promote_numpy, scalar_dtype
+from ..core.modes import state
 from ..core.tensor import Tensor, wrap
 from ..errors import DtypeError, ShapeError, ThalwegError
 from .base import convert
@@ -325,26 +326,23 @@ def randperm(
 def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None) -> Tensor:
     """Normal random numbers: of the shape ``size``, or one for each element of the tensors ``mean`` and ``std``."""
     if size is not None:
-        return wrap(
-            np.asarray(
-                mean + std * (generator or default_generator).normal(shape_of((size,), "normal"), default_float())
-            )
-        )
+        noise = (generator or default_generator).normal(shape_of((size,), "normal"), default_float())
+        return mean + std * wrap(noise)
     values = [x._value if isinstance(x, Tensor) else x for x in (mean, std)]
-    shape = np.broadcast_shapes(*(np.shape(v) for v in values))
+    shape = np.broadcast_shapes(*(getattr(v, "shape", ()) for v in values))
     target = next((v.dtype for v in values if hasattr(v, "dtype")), default_float())
     noise = (generator or default_generator).normal(shape, target)
-    return wrap(np.asarray(values[0] + values[1] * noise, target))
+    return convert(wrap(values[0] + values[1] * noise), dtype=target)
 
 
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
     """1 with the probability that ``input`` holds (or ``p``), else 0."""
     value = input._value
     probability = value if p is None else p
-    if not np.all((np.asarray(probability) >= 0) & (np.asarray(probability) <= 1)):
+    if state.tracer is None and not np.all((np.asarray(probability) >= 0) & (np.asarray(probability) <= 1)):
         raise ThalwegError("bernoulli: probabilities must lie between 0 and 1")
     draw = (generator or default_generator).uniform(value.shape, default_float())
-    return wrap((draw < probability).astype(value.dtype))
+    return convert(wrap(draw < probability), dtype=value.dtype)
 
 
 def multinomial(

@@ -13,8 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from ..core.dtypes import INT64
+from ..core.modes import state
+from ..core.primitive import Primitive
 from ..core.tensor import Tensor, wrap
-from ..errors import DtypeError, ShapeError
+from ..errors import DtypeError, ShapeError, TraceError
 
 __all__ = ["Generator", "default_generator", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state"]
 
@@ -37,6 +40,8 @@ class Generator:
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream that belongs to ``seed`` (any int; negative ones count from 2**64)."""
+        if state.tracer is not None:
+            raise TraceError("manual_seed: a compiled function can't seed a generator; seed it outside")
         self._seed = int(seed) % 2**64
         self._counter = 0
         self._position = -1
@@ -70,6 +75,8 @@ class Generator:
 
     def words(self, n: int) -> Any:
         """``n`` random 64-bit words."""
+        if state.tracer is not None:
+            raise TraceError("words: raw random words can't be drawn inside a compiled function")
         if self._position != self._counter:
             self._philox.state = {
                 "bit_generator": "Philox",
@@ -90,6 +97,8 @@ class Generator:
     def uniform(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """Uniform on [0, 1): 53 random bits for float64, 24 for the others, as many words as elements."""
         n = math.prod(shape)
+        if state.tracer is not None:
+            return self._traced(uniform_, uniform_words(n, dtype), shape=shape, dtype=np.dtype(dtype))
         if dtype == np.float64:
             return ((self.words(n) >> np.uint64(11)) * 2.0**-53).reshape(shape)
         halves = self.words(-(-n // 2)).view(np.uint32)[:n]
@@ -102,6 +111,8 @@ class Generator:
         """Standard normal by Box and Muller's transform: sqrt(-2 log(1 - u)) times cos and sin of 2 pi v."""
         n = math.prod(shape)
         half = -(-n // 2)
+        if state.tracer is not None:
+            return self._traced(normal_, uniform_words(2 * half, dtype), shape=shape, dtype=np.dtype(dtype))
         work = np.float64 if dtype == np.float64 else np.float32
         u, v = self.uniform((2, half), work)
         radius = np.sqrt(-2 * np.log1p(-u))
@@ -111,6 +122,8 @@ class Generator:
     def integers(self, low: int, high: int, shape: tuple[int, ...]) -> Any:
         """Integers in [low, high), by the high word of a 64 x 32-bit product: bias below 2**-32 for spans < 2**32."""
         n = math.prod(shape)
+        if state.tracer is not None:
+            return self._traced(integers_, n, low=low, high=high, shape=shape)
         span = high - low
         words = self.words(n)
         if span <= 2**32:
@@ -124,12 +137,86 @@ class Generator:
 
     def permutation(self, n: int) -> Any:
         """A random order of 0 … n - 1: the order of n random words, equal ones as they come."""
+        if state.tracer is not None:
+            return self._traced(permutation_, n, n=n)
         words = self.words(n)
         order = np.argsort(words)  # many times faster than the stable kind, which differs only where words are equal
         ranked = words[order]
         return np.argsort(words, kind="stable") if (ranked[1:] == ranked[:-1]).any() else order
 
 
+    def _traced(self, primitive: Primitive, words: int, **params: Any) -> Any:
+        """What a run of the traced function will draw here, as a symbolic value."""
+        assert state.tracer is not None
+        key, offset = state.tracer.random(self, -(-words // 4))
+        return primitive(key, offset=offset, **params)
+
+
+def uniform_words(n: int, dtype: Any) -> int:
+    """The words that ``n`` uniform numbers take."""
+    return n if dtype == np.float64 else -(-n // 2)
+
+
+class _Draw(Primitive):
+    """Random numbers as a function of a generator's state (seed, counter); ``offset`` blocks after the counter."""
+
+    differentiable = False
+
+    @staticmethod
+    def generator(key: Any, offset: int) -> Generator:
+        """A generator that stands at the place."""
+        source = Generator()
+        source._seed, source._counter = int(key[0]), (int(key[1]) + offset) % 2**64
+        return source
+
+
+class Uniform(_Draw):
+    """Uniform on [0, 1), as ``Generator.uniform``."""
+
+    def forward(self, key: Any, offset: int, shape: tuple[int, ...], dtype: Any) -> Any:
+        return self.generator(key, offset).uniform(shape, dtype)
+
+    def shape(self, key: Any, offset: int, shape: tuple[int, ...], dtype: Any) -> tuple[int, ...]:
+        return shape
+
+    def dtype(self, key: Any, offset: int, shape: tuple[int, ...], dtype: Any) -> Any:
+        return dtype
+
+
+class Normal(Uniform):
+    """Standard normal, as ``Generator.normal``."""
+
+    def forward(self, key: Any, offset: int, shape: tuple[int, ...], dtype: Any) -> Any:
+        return self.generator(key, offset).normal(shape, dtype)
+
+
+class Integers(_Draw):
+    """Integers in [low, high), as ``Generator.integers``."""
+
+    def forward(self, key: Any, offset: int, low: int, high: int, shape: tuple[int, ...]) -> Any:
+        return self.generator(key, offset).integers(low, high, shape)
+
+    def shape(self, key: Any, offset: int, low: int, high: int, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape
+
+    def dtype(self, key: Any, **params: Any) -> Any:
+        return INT64
+
+
+class Permutation(_Draw):
+    """A random order of 0 … n - 1, as ``Generator.permutation``."""
+
+    def forward(self, key: Any, offset: int, n: int) -> Any:
+        return self.generator(key, offset).permutation(n)
+
+    def shape(self, key: Any, offset: int, n: int) -> tuple[int, ...]:
+        return (n,)
+
+    def dtype(self, key: Any, **params: Any) -> Any:
+        return INT64
+
+
+uniform_, normal_, integers_, permutation_ = Uniform(), Normal(), Integers(), Permutation()
 default_generator = Generator()
 
 

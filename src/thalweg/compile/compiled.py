@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from ..core.tensor import Tensor
 from ..errors import TraceError
 from .graph import Graph
 from .guards import Source, free_variables
-from .program import Executable, Interpreted, Program
+from .program import Executable, Program
 from .trace import record
 
 __all__ = ["Compiled", "compile"]
@@ -42,10 +41,13 @@ class Compiled:
         self._lock = threading.RLock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        tensors: list[Tensor] = []
-        key = _signature((args, kwargs), tensors)
         if state.tracer is not None:  # part of a larger compiled function
             return self.function(*args, **kwargs)
+        if not kwargs and all(type(x) is Tensor for x in args) and len(set(map(id, args))) == len(args):
+            key: Any = tuple([(x._value.shape, x._value.dtype, _history(x)) for x in args])
+            return self._program(key, args, kwargs, args)(args)
+        tensors: list[Tensor] = []
+        key = _signature((args, kwargs), tensors)
         return self._program(key, args, kwargs, tensors)(tensors)
 
     def epoch(self, loader: Any, progress: Any = None) -> Any:
@@ -56,11 +58,11 @@ class Compiled:
 
     def program_for(self, args: tuple[Any, ...]) -> Program:
         """The program that a call with these arguments would run."""
-        tensors: list[Tensor] = []
-        key = _signature((args, {}), tensors)
+        tensors = list(args)
+        key = tuple([(x._value.shape, x._value.dtype, _history(x)) for x in args])
         return self._program(key, args, {}, tensors)
 
-    def _program(self, key: Any, args: Any, kwargs: Any, tensors: list[Tensor]) -> Program:
+    def _program(self, key: Any, args: Any, kwargs: Any, tensors: Any) -> Program:
         """The program for these arguments; made now if there is none, or none whose guards hold."""
         key = (key, state.recording, get_default_dtype())
         reason = None
@@ -72,10 +74,10 @@ class Compiled:
         with self._lock:
             return self._build(key, args, kwargs, tensors, reason)
 
-    def _build(self, key: Any, args: Any, kwargs: Any, tensors: list[Tensor], reason: str | None) -> Program:
+    def _build(self, key: Any, args: Any, kwargs: Any, tensors: Any, reason: str | None) -> Program:
         start = time.perf_counter()
         variables = free_variables(self.function)
-        recording = record(self.function, args, kwargs, tensors, self.keep_gradients)
+        recording = record(self.function, args, kwargs, list(tensors), self.keep_gradients)
         recording.guards.watched.extend(variables)
         program = Program(recording, self._executable)
         if reason is None:
@@ -85,12 +87,10 @@ class Compiled:
         logger.info("compiled %s in %.3f s: %s", name, time.perf_counter() - start, reason)
         return program
 
-    def _executable(self, graph: Graph, updates: list[int]) -> Executable:
-        if os.environ.get("TW_NATIVE"):
-            from .native_program import Native
+    def _executable(self, graph: Graph, updates: list[int], fed: list[int]) -> Executable:
+        from .native_program import Native
 
-            return Native(graph, updates)
-        return Interpreted(graph)
+        return Native(graph, updates, fed)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """A compiled method is bound like any other."""
@@ -100,10 +100,13 @@ class Compiled:
 def _signature(value: Any, tensors: list[Tensor]) -> Any:
     """What of an argument makes a new program necessary; its tensors are collected on the way."""
     if isinstance(value, Tensor):
+        for i, x in enumerate(tensors):
+            if x is value:
+                return ("same", i)
         tensors.append(value)
         array = value._value
-        node = value._node
-        return (array.shape, array.dtype, None if node is None else node is LEAF)
+        own = None if type(value) is Tensor else id(value)  # a parameter may be reached from outside, too
+        return (array.shape, array.dtype, _history(value), own)
     if isinstance(value, (list, tuple)):
         return (type(value), *(_signature(v, tensors) for v in value))
     if isinstance(value, dict):
@@ -118,7 +121,13 @@ def _signature(value: Any, tensors: list[Tensor]) -> Any:
     return id(value)
 
 
-def _described(tensors: list[Tensor]) -> str:
+def _history(x: Tensor) -> Any:
+    """Whether a tensor requires a gradient, and whether it is a leaf."""
+    node = x._node
+    return None if node is None else node is LEAF
+
+
+def _described(tensors: Any) -> str:
     return ", ".join(f"{x.dtype} {list(x.shape)}" for x in tensors) or "no tensors"
 
 

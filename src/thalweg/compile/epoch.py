@@ -245,6 +245,7 @@ class _Slices:
         if program.guards.failure() is not None:
             return 0
         with program._lock:
+            program._bound = None
             inputs, tensors = program._inputs(self.arguments)
             if not all(x.flags.c_contiguous for x in inputs):
                 return 0

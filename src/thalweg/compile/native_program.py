@@ -83,6 +83,11 @@ class Native:
         for node in self.lowered.callbacks:
             logger.info("no native code for %s: each run calls back to NumPy for it", node.name)
 
+    @property
+    def callbacks(self) -> list[Node]:
+        """The nodes that NumPy computes."""
+        return self.lowered.callbacks
+
     def run(self, inputs: list[Any], outputs: list[Any]) -> None:
         """Run once; see ``program.Executable``."""
         self.bind(inputs, outputs)

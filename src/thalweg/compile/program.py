@@ -13,11 +13,15 @@ from ..core.primitive import Primitive
 from ..core.tape import Node
 from ..core.tensor import Tensor, wrap
 from ..errors import AutogradError
+from .entry import NOT_CONTIGUOUS, knows_arrays
 from .graph import Graph, evaluate
 from .guards import Source
 from .trace import Outside, Recording, Result
 
 __all__ = ["Executable", "Interpreted", "Program"]
+
+
+Build = Callable[[Graph, list[int], list[int]], "Executable"]
 
 
 class Executable(Protocol):
@@ -56,16 +60,31 @@ _compiled_result = _CompiledResult()
 
 
 class Program:
-    """A recording with its executable."""
+    """A recording with its executable.
 
-    def __init__(self, recording: Recording, build: Callable[[Graph, list[int]], Executable]) -> None:
+    A call binds what stays (parameters, the optimiser's state) once, as long as the same arrays hold it, and hands
+    over only what is new: the arguments and arrays for the results.
+    """
+
+    def __init__(self, recording: Recording, build: Build) -> None:
         self.recording = recording
         self.guards = recording.guards
-        self.executable = build(recording.graph, recording.writes)
+        self.numbers = [(i, s) for i, s in enumerate(recording.sources) if type(s) is Source]
+        self.generators = [(i, s) for i, s in enumerate(recording.sources) if type(s) not in (Source, Outside)]
+        moving = [(i, s) for i, s in enumerate(recording.sources) if type(s) is Outside and is_moving(s)]
+        self.moving = moving
+        self.executable = build(recording.graph, recording.writes, [i for i, _ in moving])
+        self.only_arguments = all(s.argument is not None for _, s in moving)
+        self.argument_order = [s.argument for _, s in moving]
         self._lock = threading.Lock()
         self._fresh = [(node.shape, node.dtype) for node in recording.graph.outputs]
+        self._new = self._fresh[len(recording.writes) :]
         leaf: Any = tape.LEAF
         self._node = Node(_compiled_result, (leaf,), (None,)) if recording.requires_history else None
+        self._bound: Any = None  # the arrays of the tensors from outside, when they were bound
+        self._enter = getattr(self.executable, "enter", None) if knows_arrays() else None
+        if getattr(self.executable, "callbacks", ()):
+            self._enter = None  # NumPy has to see the arrays themselves
 
     def __call__(self, arguments: list[Tensor]) -> Any:
         """Run with these tensors in the places of the arguments."""
@@ -73,15 +92,94 @@ class Program:
         with self._lock:
             for function in recording.before:
                 function()
-            inputs, tensors = self._inputs(arguments)
-            outputs, moved = self._outputs(inputs)
-            self.executable.run([_contiguous(x) for x in inputs] if moved is None else moved, outputs)
-            self._finish(inputs, outputs, tensors, arguments)
+            outputs = self._run_bound(arguments) if self._enter is not None else None
+            if outputs is None:
+                outputs = self._run_anyhow(arguments)
+            self._put_gradients(outputs, arguments)
+            for generator, blocks in recording.generators.items():
+                generator._counter += blocks
             for function, positions in recording.after:
                 function(*(wrap(outputs[i]) for i in positions))
-        return self._pack(recording.results, outputs, arguments)
+        results = recording.results
+        if type(results) is Result and results.position >= 0:
+            x = wrap(outputs[results.position])
+            if results.requires_grad:
+                x._node = self._node
+            return x
+        return self._pack(results, outputs, arguments)
 
-    # -- fetching -----------------------------------------------------------------------------------------
+    # -- the short way ------------------------------------------------------------------------------------
+
+    def _run_bound(self, arguments: list[Tensor]) -> list[Any] | None:
+        """Run with what is bound; None if an array is not contiguous."""
+        if self._bound is not self.guards.arrays and not self._bind(arguments):
+            return None
+        for array, source in self._number_arrays:
+            array[()] = source.number()
+        for array, generator in self._states:
+            array[0], array[1] = generator._seed, generator._counter
+        if self.only_arguments:
+            arrays = [arguments[i]._value for i in self.argument_order]
+        else:
+            arrays = [self._holder(s, arguments)._value for _, s in self.moving]
+        new = [np.empty(shape, dtype) for shape, dtype in self._new]
+        assert self._enter is not None
+        code = self._enter(*arrays, *new)
+        if code:
+            if code == NOT_CONTIGUOUS:
+                return None
+            self.executable.raise_error(code)  # type: ignore[attr-defined]
+        stamp = next(tape._stamps)
+        for cell in self._cells:
+            cell[0] = stamp
+        for source in self._written_moving:
+            tape.mark_changed(self._holder(source, arguments))
+        return [None] * len(self.recording.writes) + new
+
+    def _bind(self, arguments: list[Tensor]) -> bool:
+        """Tell the executable where everything lies that stays there; False if an array is not contiguous."""
+        inputs, tensors = self._inputs(arguments)
+        moving = {i for i, _ in self.moving}
+        if not all(x.flags.c_contiguous for i, x in enumerate(inputs) if i not in moving):
+            return False
+        written = self.recording.writes
+        outputs = [inputs[i] for i in written] + [np.empty(shape, dtype) for shape, dtype in self._new]
+        self.executable.bind(inputs, outputs)  # type: ignore[attr-defined]
+        self._number_arrays = [(inputs[i], s) for i, s in self.numbers]
+        self._states = [(inputs[i], s) for i, s in self.generators]
+        self._cells = [tensors[i]._version for i in written if i not in moving]  # type: ignore[union-attr]
+        sources = dict(self.moving)
+        self._written_moving = [sources[i] for i in written if i in moving]
+        self._bound = self.guards.arrays
+        return True
+
+    def _holder(self, source: Outside, arguments: list[Tensor]) -> Tensor:
+        """The tensor that an input's array is taken from."""
+        if source.argument is not None:
+            return arguments[source.argument]
+        if source.owner is not None:
+            owner: Any = source.owner
+            return owner._grad
+        return source.tensor
+
+    # -- the long way -------------------------------------------------------------------------------------
+
+    def _run_anyhow(self, arguments: list[Tensor]) -> list[Any]:
+        """Run with copies where arrays are not contiguous."""
+        inputs, tensors = self._inputs(arguments)
+        moved = [_contiguous(x) for x in inputs]
+        writes = self.recording.writes
+        outputs = [moved[position] for position in writes]
+        outputs += [np.empty(shape, dtype) for shape, dtype in self._new]
+        self._bound = None
+        self.executable.run(moved, outputs)
+        for position, array in zip(writes, outputs, strict=False):
+            if array is not inputs[position]:
+                inputs[position][...] = array
+            tensor = tensors[position]
+            assert tensor is not None
+            tape.mark_changed(tensor)
+        return outputs
 
     def _inputs(self, arguments: list[Tensor]) -> tuple[list[Any], list[Tensor | None]]:
         """The arrays of the inputs, and the tensors that hold them."""
@@ -89,12 +187,7 @@ class Program:
         tensors: list[Tensor | None] = []
         for source in self.recording.sources:
             if type(source) is Outside:
-                if source.argument is not None:
-                    tensor = arguments[source.argument]
-                elif source.owner is not None:
-                    tensor = source.owner._grad  # type: ignore[assignment]
-                else:
-                    tensor = source.tensor
+                tensor = self._holder(source, arguments)
                 arrays.append(tensor._value)
                 tensors.append(tensor)
             elif type(source) is Source:
@@ -105,33 +198,13 @@ class Program:
                 tensors.append(None)
         return arrays, tensors
 
-    def _outputs(self, inputs: list[Any]) -> tuple[list[Any], list[Any] | None]:
-        """Arrays for the outputs: the inputs' own where they are written, new ones for the others."""
-        moved = [_contiguous(x) for x in inputs]
-        outputs = [moved[position] for position in self.recording.writes]
-        outputs += [np.empty(shape, dtype) for shape, dtype in self._fresh[len(outputs) :]]
-        return outputs, moved
-
     # -- putting back -------------------------------------------------------------------------------------
 
-    def _finish(
-        self, inputs: list[Any], outputs: list[Any], tensors: list[Tensor | None], arguments: list[Tensor]
-    ) -> None:
-        recording = self.recording
-        for position, array in zip(recording.writes, outputs, strict=False):
-            if array is not inputs[position]:
-                inputs[position][...] = array
-            tensor = tensors[position]
-            assert tensor is not None
-            tape.mark_changed(tensor)
-        for gradient in recording.gradients:
+    def _put_gradients(self, outputs: list[Any], arguments: list[Tensor]) -> None:
+        for gradient in self.recording.gradients:
             grad = gradient.replacement if gradient.position < 0 else wrap(outputs[gradient.position])
-            owner = gradient.tensor
-            if gradient.argument is not None:
-                owner = arguments[gradient.argument]
+            owner = gradient.tensor if gradient.argument is None else arguments[gradient.argument]
             owner._grad = grad
-        for generator, blocks in recording.generators.items():
-            generator._counter += blocks
 
     def _pack(self, results: Any, outputs: list[Any], arguments: list[Tensor]) -> Any:
         """The function's result with tensors in the places."""
@@ -149,6 +222,11 @@ class Program:
         if isinstance(results, (list, tuple)):
             return type(results)(self._pack(v, outputs, arguments) for v in results)
         return results
+
+
+def is_moving(source: Outside) -> bool:
+    """Whether an input may be another tensor in each run: an argument, or the gradient that a tensor then has."""
+    return source.argument is not None or source.owner is not None
 
 
 def _contiguous(x: Any) -> Any:

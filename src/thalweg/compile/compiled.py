@@ -17,9 +17,9 @@ from ..core.tape import LEAF
 from ..core.tensor import Tensor
 from ..errors import TraceError
 from .graph import Graph
-from .guards import Source, free_variables
+from .guards import free_variables, own_attributes, reachable_modules
 from .program import Executable, Program
-from .trace import record
+from .trace import Recording, record
 
 __all__ = ["Compiled", "compile"]
 
@@ -47,8 +47,9 @@ class Compiled:
             key: Any = tuple([(x._value.shape, x._value.dtype, _history(x)) for x in args])
             return self._program(key, args, kwargs, args)(args)
         tensors: list[Tensor] = []
-        key = _signature((args, kwargs), tensors)
-        return self._program(key, args, kwargs, tensors)(tensors)
+        floats: list[float] = []
+        key = _signature((args, kwargs), tensors, floats)
+        return self._program(key, args, kwargs, tensors)(tensors, floats)
 
     def epoch(self, loader: Any, progress: Any = None) -> Any:
         """A pass over a loader; see ``thalweg.compile.epoch``."""
@@ -76,9 +77,15 @@ class Compiled:
 
     def _build(self, key: Any, args: Any, kwargs: Any, tensors: Any, reason: str | None) -> Program:
         start = time.perf_counter()
-        variables = free_variables(self.function)
+        variables = [*free_variables(self.function), *own_attributes(self.function)]
+        reached = [value for _, value in variables]
+        reached += [getattr(self.function, "__self__", None), self.function, *args, *kwargs.values()]
+        modules = list(reachable_modules(reached))
+        modules_before = [(m, dict(m.__dict__)) for m in modules]
         recording = record(self.function, args, kwargs, list(tensors), self.keep_gradients)
+        _refuse_side_effects(variables, modules_before, recording)
         recording.guards.watched.extend(variables)
+        recording.guards.add_modules(modules)
         program = Program(recording, self._executable)
         if reason is None:
             reason = "first call" if not self._programs else f"new arguments: {_described(tensors)}"
@@ -97,8 +104,8 @@ class Compiled:
         return self if instance is None else functools.partial(self, instance)
 
 
-def _signature(value: Any, tensors: list[Tensor]) -> Any:
-    """What of an argument makes a new program necessary; its tensors are collected on the way."""
+def _signature(value: Any, tensors: list[Tensor], floats: list[float]) -> Any:
+    """What of an argument makes a new program necessary; its tensors and floats are collected on the way."""
     if isinstance(value, Tensor):
         for i, x in enumerate(tensors):
             if x is value:
@@ -108,9 +115,12 @@ def _signature(value: Any, tensors: list[Tensor]) -> Any:
         own = None if type(value) is Tensor else id(value)  # a parameter may be reached from outside, too
         return (array.shape, array.dtype, _history(value), own)
     if isinstance(value, (list, tuple)):
-        return (type(value), *(_signature(v, tensors) for v in value))
+        return (type(value), *(_signature(v, tensors, floats) for v in value))
     if isinstance(value, dict):
-        return (dict, *((k, _signature(v, tensors)) for k, v in value.items()))
+        return (dict, *((k, _signature(v, tensors, floats)) for k, v in value.items()))
+    if type(value) is float:
+        floats.append(value)
+        return float
     if value is None or isinstance(value, (bool, int, float, str)):
         return (type(value), value)
     if isinstance(value, np.ndarray):
@@ -119,6 +129,23 @@ def _signature(value: Any, tensors: list[Tensor]) -> Any:
             "pass tw.from_numpy(array)"
         )
     return id(value)
+
+
+def _refuse_side_effects(variables: Any, modules: Any, recording: Recording) -> None:
+    """Python code runs only while a function is traced: what it changes then, later calls would not change."""
+    for source, before in variables:
+        if source.read() is not before:
+            raise TraceError(
+                f"the function assigns the variable {source!r}, which only its first call would do once it is "
+                "compiled; return the value, or keep it in a tensor that is changed in place"
+            )
+    for module, before in modules:
+        for name, value in module.__dict__.items():
+            if before.get(name, value) is not value or name not in before:
+                raise TraceError(
+                    f"the function assigns {type(module).__name__}.{name}, which only its first call would do once it "
+                    "is compiled; change the tensor in place, as in self.total.copy_(value), or assign outside"
+                )
 
 
 def _history(x: Tensor) -> Any:

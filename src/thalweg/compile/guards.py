@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter, is_
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..core.tensor import Tensor
+from ..nn.module import Module
+from ..nn.registry import clock
 
-__all__ = ["Guards", "Source", "free_variables"]
+__all__ = ["Guards", "Source", "free_variables", "own_attributes", "reachable_modules"]
 
 
 class Source:
@@ -64,6 +67,12 @@ class Guards:
         self.grads: list[tuple[Tensor, bool]] = []
         self.conditions: list[tuple[str, Callable[[], Any], Any]] = []
         self.arrays: list[Any] = []
+        self.modules: list[tuple[Module, dict[str, Any]]] = []
+        self._changes = clock.changes
+
+    def add_modules(self, modules: Iterable[Module]) -> None:
+        """The attributes of modules stay what they are."""
+        self.modules.extend((m, dict(m.__dict__)) for m in modules)
 
     def add_tensor(self, x: Tensor, array: Any, node: Any) -> None:
         """A tensor from outside keeps its shape, dtype and strides, and whether it requires a gradient."""
@@ -74,6 +83,8 @@ class Guards:
 
     def failure(self) -> str | None:
         """Why the record does not hold any more; None if it does."""
+        if clock.changes != self._changes and (reason := self._module_changed()):
+            return reason
         if not all(map(is_, map(_node, self.tensors), self.nodes)):
             return "a tensor's requires_grad was changed"
         if not all(map(is_, map(_value, self.tensors), self.arrays)) and (reason := self._memory_moved()):
@@ -91,6 +102,18 @@ class Guards:
         for what, read, known in self.conditions:
             if read() != known:
                 return f"{what} has changed"
+        return None
+
+    def _module_changed(self) -> str | None:
+        """Some module has changed somewhere: whether it is one of these."""
+        for module, known in self.modules:
+            now = module.__dict__
+            if now.keys() != known.keys():
+                return f"{type(module).__name__} has got other attributes"
+            for name, value in known.items():
+                if now[name] is not value and not _same(now[name], value):
+                    return f"{type(module).__name__}.{name} was {_short(value)} and is {_short(now[name])}"
+        self._changes = clock.changes
         return None
 
     def _memory_moved(self) -> str | None:
@@ -115,6 +138,37 @@ def _same(a: Any, b: Any) -> bool:
 def _short(x: Any) -> str:
     text = repr(x)
     return text if len(text) <= 40 else f"another {type(x).__name__}"
+
+
+def reachable_modules(values: Iterable[Any]) -> Iterator[Module]:
+    """The modules among ``values``, in lists and dictionaries there, and in the attributes of other objects."""
+    seen: set[int] = set()
+    stack = [(value, 3) for value in values]
+    while stack:
+        value, depth = stack.pop()
+        if id(value) in seen or depth == 0:
+            continue
+        seen.add(id(value))
+        if isinstance(value, Module):
+            for module in value.modules():
+                if module is value or id(module) not in seen:
+                    seen.add(id(module))
+                    yield module
+        elif isinstance(value, (list, tuple)):
+            stack.extend((v, depth - 1) for v in value)
+        elif isinstance(value, dict):
+            stack.extend((v, depth - 1) for v in value.values())
+        elif hasattr(value, "__dict__") and not isinstance(value, (type, ModuleType)):
+            stack.extend((v, depth - 1) for v in vars(value).values())
+
+
+def own_attributes(function: Any) -> list[tuple[Source, Any]]:
+    """The plain attributes of the object that a method is bound to."""
+    owner = getattr(function, "__self__", None)
+    if owner is None or isinstance(owner, (Module, type)) or not hasattr(owner, "__dict__"):
+        return []
+    plain = (bool, int, float, str, type(None))
+    return [(Source(vars(owner), name), v) for name, v in vars(owner).items() if isinstance(v, plain)]
 
 
 def free_variables(function: Any) -> list[tuple[Source, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -86,10 +86,12 @@ class Program:
         if getattr(self.executable, "callbacks", ()):
             self._enter = None  # NumPy has to see the arrays themselves
 
-    def __call__(self, arguments: list[Tensor]) -> Any:
-        """Run with these tensors in the places of the arguments."""
+    def __call__(self, arguments: Sequence[Tensor], floats: Sequence[float] = ()) -> Any:
+        """Run with these tensors and floats in the places of the arguments."""
         recording = self.recording
         with self._lock:
+            if floats:
+                recording.floats[:] = floats
             for function in recording.before:
                 function()
             outputs = self._run_bound(arguments) if self._enter is not None else None
@@ -110,7 +112,7 @@ class Program:
 
     # -- the short way ------------------------------------------------------------------------------------
 
-    def _run_bound(self, arguments: list[Tensor]) -> list[Any] | None:
+    def _run_bound(self, arguments: Sequence[Tensor]) -> list[Any] | None:
         """Run with what is bound; None if an array is not contiguous."""
         if self._bound is not self.guards.arrays and not self._bind(arguments):
             return None
@@ -136,7 +138,7 @@ class Program:
             tape.mark_changed(self._holder(source, arguments))
         return [None] * len(self.recording.writes) + new
 
-    def _bind(self, arguments: list[Tensor]) -> bool:
+    def _bind(self, arguments: Sequence[Tensor]) -> bool:
         """Tell the executable where everything lies that stays there; False if an array is not contiguous."""
         inputs, tensors = self._inputs(arguments)
         moving = {i for i, _ in self.moving}
@@ -153,7 +155,7 @@ class Program:
         self._bound = self.guards.arrays
         return True
 
-    def _holder(self, source: Outside, arguments: list[Tensor]) -> Tensor:
+    def _holder(self, source: Outside, arguments: Sequence[Tensor]) -> Tensor:
         """The tensor that an input's array is taken from."""
         if source.argument is not None:
             return arguments[source.argument]
@@ -164,7 +166,7 @@ class Program:
 
     # -- the long way -------------------------------------------------------------------------------------
 
-    def _run_anyhow(self, arguments: list[Tensor]) -> list[Any]:
+    def _run_anyhow(self, arguments: Sequence[Tensor]) -> list[Any]:
         """Run with copies where arrays are not contiguous."""
         inputs, tensors = self._inputs(arguments)
         moved = [_contiguous(x) for x in inputs]
@@ -181,7 +183,7 @@ class Program:
             tape.mark_changed(tensor)
         return outputs
 
-    def _inputs(self, arguments: list[Tensor]) -> tuple[list[Any], list[Tensor | None]]:
+    def _inputs(self, arguments: Sequence[Tensor]) -> tuple[list[Any], list[Tensor | None]]:
         """The arrays of the inputs, and the tensors that hold them."""
         arrays: list[Any] = []
         tensors: list[Tensor | None] = []
@@ -200,13 +202,13 @@ class Program:
 
     # -- putting back -------------------------------------------------------------------------------------
 
-    def _put_gradients(self, outputs: list[Any], arguments: list[Tensor]) -> None:
+    def _put_gradients(self, outputs: list[Any], arguments: Sequence[Tensor]) -> None:
         for gradient in self.recording.gradients:
             grad = gradient.replacement if gradient.position < 0 else wrap(outputs[gradient.position])
             owner = gradient.tensor if gradient.argument is None else arguments[gradient.argument]
             owner._grad = grad
 
-    def _pack(self, results: Any, outputs: list[Any], arguments: list[Tensor]) -> Any:
+    def _pack(self, results: Any, outputs: list[Any], arguments: Sequence[Tensor]) -> Any:
         """The function's result with tensors in the places."""
         if type(results) is Result:
             if results.position < 0:

@@ -68,6 +68,7 @@ class Recording:
         gradients: tensors whose ``grad`` a run exchanges.
         results: the function's result with ``Result`` places for tensors.
         generators: how many blocks each generator draws.
+        floats: the floats among the arguments of the run.
         before, after: what else to call with each run, with the positions of the outputs it is given.
     """
 
@@ -82,6 +83,7 @@ class Recording:
         self.after: list[tuple[Callable[..., Any], list[int]]] = []
         self.guards = Guards()
         self.requires_history = False
+        self.floats: list[float] = []
 
 
 class Result:
@@ -301,12 +303,29 @@ def record(function: Callable[..., Any], args: Any, kwargs: Any, arguments: list
         try:
             for x in arguments:
                 x._value  # noqa: B018 - lifts it, so that the arguments are the first inputs
+            floats: list[float] = []
+            args, kwargs = _with_numbers((args, kwargs), trace, floats)
             result = function(*args, **kwargs)
             recording = _finish(trace, result, keep)
+            recording.floats = floats
         finally:
             state.tracer = None
             _restore(trace)
     return recording
+
+
+def _with_numbers(value: Any, trace: Trace, floats: list[float]) -> Any:
+    """The arguments with each float replaced by a number that is read anew for each run."""
+    if type(value) is float:
+        floats.append(value)
+        return trace.number(floats, len(floats) - 1)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(_with_numbers(v, trace, floats) for v in value))
+    if isinstance(value, (list, tuple)):
+        return type(value)(_with_numbers(v, trace, floats) for v in value)
+    if type(value) is dict:
+        return {k: _with_numbers(v, trace, floats) for k, v in value.items()}
+    return value
 
 
 def _restore(trace: Trace) -> None:

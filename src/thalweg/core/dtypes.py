@@ -166,7 +166,7 @@ def result_dtype(operands: list[Any]) -> np.dtype[Any]:
     """
     groups: list[np.dtype[Any] | None] = [None, None, None]
     for x in operands:
-        rank = 2 if not hasattr(x, "dtype") else (0 if x.ndim else 1)
+        rank = 2 if not hasattr(x, "dtype") or getattr(x, "weak", False) else (0 if x.ndim else 1)
         d = scalar_dtype(x) if rank == 2 else x.dtype
         old = groups[rank]
         groups[rank] = d if old is None else promote_numpy(old, d)

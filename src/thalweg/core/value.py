@@ -19,9 +19,14 @@ __all__ = ["SymbolicValue", "Tracer"]
 
 
 class SymbolicValue:
-    """A value that interprets primitives. Like arrays it has shape, dtype (NumPy's), ndim and size."""
+    """A value that interprets primitives. Like arrays it has shape, dtype (NumPy's), ndim and size.
+
+    A ``weak`` value is a number that takes the dtype of the arrays it meets, as Python's numbers do.
+    """
 
     __slots__ = ()
+
+    weak: bool
 
     shape: tuple[int, ...]
     dtype: Any

@@ -244,7 +244,7 @@ class Module(Registry):
                 _replace_value(p, fn)
         for name in self._buffer_names:
             if self.__dict__[name] is not None:
-                self.__dict__[name] = fn(self.__dict__[name])
+                setattr(self, name, fn(self.__dict__[name]))
         return self
 
     def to(self, *args: Any, **kwargs: Any) -> Self:

@@ -15,7 +15,19 @@ from ..core.tensor import Tensor
 from ..errors import ArgumentError
 from .parameter import Buffer, Parameter
 
-__all__ = ["Members", "Registry"]
+__all__ = ["Members", "Registry", "clock"]
+
+
+class Clock:
+    """Counts the changes of attributes of all modules, so that what depends on them can see whether there were any."""
+
+    __slots__ = ("changes",)
+
+    def __init__(self) -> None:
+        self.changes = 0
+
+
+clock = Clock()
 
 _NONE_YET: Any = MappingProxyType({})  # what a module has before Module.__init__ ran
 
@@ -36,10 +48,12 @@ class Members(MutableMapping[str, Any]):
         return self._values[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
+        clock.changes += 1
         self._names.setdefault(name, self._mark)
         self._values[name] = value
 
     def __delitem__(self, name: str) -> None:
+        clock.changes += 1
         del self._names[name]
         del self._values[name]
 
@@ -86,6 +100,7 @@ class Registry:
             KeyError: ``name`` is empty, has a dot, or belongs to another attribute.
             ArgumentError: ``param`` was computed, so that a gradient would not stop there.
         """
+        clock.changes += 1
         self._check_name(name, "parameter", self._parameter_names)
         if param is not None:
             if not isinstance(param, Parameter):
@@ -107,6 +122,7 @@ class Registry:
             TypeError: ``name`` is not a str, or ``tensor`` not a Tensor.
             KeyError: ``name`` is empty, has a dot, or belongs to another attribute.
         """
+        clock.changes += 1
         self._check_name(name, "buffer", self._buffer_names)
         if tensor is not None and not isinstance(tensor, Tensor):
             raise TypeError(f"register_buffer: {name!r} must be a Tensor or None, not {type(tensor).__name__}")
@@ -122,6 +138,7 @@ class Registry:
         """
         if module is not None and not isinstance(module, Registry):
             raise TypeError(f"add_module: {name!r} must be an nn.Module or None, not {type(module).__name__}")
+        clock.changes += 1
         self._check_name(name, "module", self._module_names)
         self._module_names[name] = None
         self.__dict__[name] = module
@@ -151,6 +168,7 @@ class Registry:
     # -- attributes ---------------------------------------------------------------------------------------
 
     def __setattr__(self, name: str, value: Any) -> None:
+        clock.changes += 1
         if isinstance(value, Parameter):
             self._check_initialised("parameter")
             self._forget(name, keep=self._parameter_names)
@@ -190,6 +208,7 @@ class Registry:
         self.__dict__.pop(name, None)
 
     def __delattr__(self, name: str) -> None:
+        clock.changes += 1
         object.__delattr__(self, name)
         if self._module_names is not _NONE_YET:
             self._forget(name, keep=())

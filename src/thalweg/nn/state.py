@@ -76,7 +76,7 @@ class _Plan:
             for module, name, value in self.writes:
                 current = module.__dict__[name]
                 if self.assign:
-                    module.__dict__[name] = _replacement(current, value)
+                    setattr(module, name, _replacement(current, value))
                 else:
                     current.copy_(value)
 

@@ -12,6 +12,7 @@ from ..core.modes import state
 from ..core.primitive import Primitive
 from ..core.tape import NO_PARAMS
 from ..core.tensor import Tensor, wrap
+from ..core.value import SymbolicValue
 from ..errors import DtypeError, ShapeError
 from .broadcast import sum_to
 
@@ -110,8 +111,8 @@ class Elementwise(Primitive):
             raise TypeError(
                 f"{self.name}: unsupported operand of type {type(other).__name__}; make a tensor of it with tw.tensor"
             )
-        if isinstance(other, (np.ndarray, np.generic)):
-            other = wrap(np.asarray(other))
+        if isinstance(other, (np.ndarray, np.generic, SymbolicValue)):
+            other = wrap(other)
             return self(a, other) if isinstance(a, Tensor) else self(other, b)
         if not isinstance(other, (bool, int, float)):
             try:

@@ -95,14 +95,14 @@ class Plan:
         if rows > 1:
             parallel = threads > 1 and self.work[region] > WORTH_THREADS
             products = any(isinstance(k, Product) for k in region.kernels)
-            unit = TILE if products else 1
             most = rows // PANEL_ROWS if products else MOST_CHUNKS
             parts = max(threads, min(self.work[region] // CHUNK_WORK, most)) if parallel else 1
-            chunk = -(-rows // parts)
             if bytes_a_row:
                 fitting = max(1, SCRATCH // bytes_a_row)
-                chunk = min(chunk, max(fitting, PANEL_ROWS) if products else fitting)
-            chunk = min(rows, -(-chunk // unit) * unit)
+                parts = max(parts, -(-rows // (max(fitting, PANEL_ROWS) if products else fitting)))
+            if parallel:
+                parts = max(threads, parts - parts % threads)  # as many for each
+            chunk = max(min(rows, SHORTEST), -(-rows // parts))
         self.chunk[region] = chunk
         used = 0
         for node, kernel in local:
@@ -139,8 +139,8 @@ class Plan:
 WORTH_THREADS = 1_200_000  # elementary operations, about 12 microseconds
 CHUNK_WORK = 2_500_000
 MOST_CHUNKS = 64
-TILE = 12  # rows that the products take at once,
-PANEL_ROWS = 48  # and rows for which packing a panel of B pays
+PANEL_ROWS = 48  # for which packing a panel of B pays
+SHORTEST = 4  # rows; the products treat fewer in another way, with another rounding
 
 
 def work(kernel: Kernel, layouts: dict[Node, Layout]) -> int:

@@ -26,7 +26,9 @@ __all__ = ["library_functions"]
 
 DEPTH = 384  # of k at a time: a packed panel of it stays in the cache
 FEW = 3  # rows up to which a transposed B is not worth packing
-MANY = 40  # rows from which any B is
+MANY = 40  # rows from which any B is,
+SOME = 16  # and one whose rows lie so far apart, in elements, that they get in each other's way in the cache
+FAR = 512
 
 
 def library_functions(module: Module, target: Any) -> None:
@@ -219,7 +221,10 @@ class _Products:
         self.shortcut(f, [(b_row, 1), (a_col, 1)], few, "tw_dots",
                       [m, n, k, alpha, a, a_row, b, b_col, beta, c, c_row])  # fmt: skip
         self.thin(f)
+        some = f.emit(f"icmp sge {m}, {SOME}", "i1")
+        far = f.emit(f"icmp sge {b_row}, {FAR}", "i1")
         many = f.emit(f"icmp sge {m}, {MANY}", "i1")
+        many = f.emit(f"or {many}, {f.emit(f'and {some}, {far.name}', 'i1').name}", "i1")
         apart = f.emit(f"icmp ne {b_row}, {self.width}", "i1")
         worth = f.emit(f"and {many}, {apart.name}", "i1")
         pack = f.emit(f"select {near}, {worth}, i1 true", "i1")

@@ -115,6 +115,7 @@ def cli(context: click.Context) -> None:
 )
 @click.option("--clip-norm", type=float, help="Longest gradient, 0 for any.  [default: 1 for a regression, else 0]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split, the first weights and the order.")
+@click.option("--eager", is_flag=True, help="Compute line by line in NumPy instead of compiling the training step.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder.  [default: runs/NAME-n, the next n]")
 def train(data: str, target: str | None, task: str | None, out: Path | None, **chosen: Any) -> None:
     """Train a network on DATA: the word digits, or a table (.csv, .tsv, .npz, .parquet).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn
+from ..compile.compiled import compile
 from ..core.modes import no_grad
 from ..core.tensor import Tensor, wrap
 from ..errors import DivergenceError
@@ -106,6 +107,37 @@ def evaluate(model: nn.Module, target: Target, part: Part) -> tuple[float, float
         return loss, target.score(outputs, part.y)
 
 
+class _Count:
+    """What an epoch has done so far: samples, and the sum of their losses."""
+
+    def __init__(self, trainer: Trainer, epoch: int, lr: float, watcher: Watcher, stop: Callable[[], bool]) -> None:
+        self.trainer = trainer
+        self.epoch = epoch
+        self.lr = lr
+        self.watcher = watcher
+        self.stop = stop
+        self.samples = 0
+        self.total = 0.0
+        self.steps = 0
+
+    def add(self, samples: int, loss: float) -> None:
+        """A step on so many samples."""
+        self.trainer._require_finite(loss, self.epoch, self.lr)
+        self.samples += samples
+        self.total += samples * loss
+        self.watcher.batch(self.epoch, self.samples, self.total / self.samples)
+
+    def slice(self, done: int, total: int | None, losses: Tensor) -> bool:
+        """Some steps of a compiled epoch, whose last batch may be short; whether to stop."""
+        batch, rows = self.trainer.batch_size, self.trainer.rows
+        values = losses._value.astype(np.float64)
+        counts = [min(batch, rows - i * batch) for i in range(self.steps, done)]
+        self.steps = done
+        mean = float(np.dot(values, counts) / sum(counts))
+        self.add(sum(counts), mean)
+        return self.stop()
+
+
 class Trainer:
     """Trains a model epoch by epoch and remembers the weights whose validation loss was lowest.
 
@@ -123,12 +155,16 @@ class Trainer:
         self.clip_norm = options.clip_norm
         self.optimizer = options.build_optimizer(model.parameters())
         self.scheduler = CosineAnnealingLR(self.optimizer, T_max=options.epochs)
+        self.rows = len(train)
+        self.batch_size = min(options.batch_size or self.rows, self.rows)
         self.loader: DataLoader[Any] = DataLoader(
             TensorDataset(wrap(train.x), wrap(train.y)),
-            batch_size=min(options.batch_size or len(train), len(train)),
+            batch_size=self.batch_size,
             shuffle=True,
             generator=Generator().manual_seed(options.seed),
         )
+        self._parameters = list(model.parameters())
+        self.compiled: Any = None if options.eager else compile(self._step)
         self.history: list[Epoch] = []
         self.best: Epoch | None = None
         self._best_state: dict[str, NDArray[Any]] = {}
@@ -145,13 +181,14 @@ class Trainer:
         number = len(self.history) + 1
         lr = float(self.optimizer.param_groups[0]["lr"])
         start = time.perf_counter()
-        samples, total = 0, 0.0
+        count = _Count(self, number, lr, watcher, stop)
         with np.errstate(all="ignore"):
-            for count, loss in self._steps(stop):
-                self._require_finite(loss, number, lr)
-                samples += count
-                total += count * loss
-                watcher.batch(number, samples, total / samples)
+            self.model.train()
+            if self.compiled is None:
+                self._steps(count)
+            elif not stop():
+                self.compiled.epoch(self.loader, count.slice)
+        samples, total = count.samples, count.total
         if not samples:
             return None
         seconds = time.perf_counter() - start
@@ -170,21 +207,22 @@ class Trainer:
         """The weights of the best epoch, by name."""
         return {name: wrap(array) for name, array in self._best_state.items()}
 
-    def _steps(self, stop: Callable[[], bool]) -> Iterator[tuple[int, float]]:
-        """Gradient steps, one for each batch: (samples in the batch, mean loss before the step)."""
-        model, optimizer, target_loss = self.model, self.optimizer, self.target.loss
-        parameters = list(model.parameters())
-        model.train()
+    def _step(self, x: Tensor, y: Tensor) -> Tensor:
+        """One gradient step on a batch; returns the mean loss before it."""
+        self.optimizer.zero_grad()
+        loss = self.target.loss(self.model(x), y)
+        loss.backward()
+        if self.clip_norm:
+            clip_grad_norm_(self._parameters, self.clip_norm)
+        self.optimizer.step()
+        return loss.detach()
+
+    def _steps(self, count: _Count) -> None:
+        """Gradient steps, one for each batch, line by line."""
         for x, y in self.loader:
-            if stop():
+            if count.stop():
                 return
-            optimizer.zero_grad()
-            loss = target_loss(model(x), y)
-            loss.backward()
-            if self.clip_norm:
-                clip_grad_norm_(parameters, self.clip_norm)
-            optimizer.step()
-            yield len(y._value), loss.item()
+            count.add(len(y._value), self._step(x, y).item())
 
     def _require_finite(self, loss: float, epoch: int, lr: float) -> None:
         if not math.isfinite(loss):

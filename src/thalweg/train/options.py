@@ -45,6 +45,7 @@ class Options:
     weight_decay: float | None = None
     clip_norm: float | None = None  # 0: gradients are not clipped
     seed: int = 0
+    eager: bool = False  # line by line in NumPy, instead of a compiled step
 
     def check(self) -> Options:
         """The options themselves, or a RunError that names the one that is out of range."""

@@ -44,19 +44,21 @@ def work(graph: Graph) -> int:
 class Builder:
     """Grows a graph of float, boolean and integer nodes by random operations."""
 
+    shapes = SHAPES
+
     def __init__(self, seed: int, exact: bool) -> None:
         self.random = random.Random(seed)
         self.exact = exact
         dtype = np.float32 if exact else np.float64
         draw = np.random.default_rng(seed)
-        shapes = [self.random.choice(SHAPES) for _ in range(3)]
+        shapes = [self.random.choice(self.shapes) for _ in range(3)]
         floats = [special(s, dtype, seed + i) if exact else draw.uniform(0.5, 1.5, s) for i, s in enumerate(shapes)]
         self.arrays = [*floats, special((2, 3), np.bool_, seed), special((3,), np.int64, seed)]
         self.inputs = inputs_for(*self.arrays)
         self.nodes = list(self.inputs)
         self.dtype = np.dtype(dtype)
         for _ in range(2):
-            value = np.full(self.random.choice(SHAPES), self.random.choice([1, 0, -0.0, 2]), dtype)
+            value = np.full(self.random.choice(self.shapes), self.random.choice([1, 0, -0.0, 2]), dtype)
             self.nodes.append(Expression(constant(value if self.random.random() < 0.7 else np.asarray(value + 0.5))))
 
     def pick(self, kind: str) -> Expression:

@@ -10,7 +10,7 @@ elements, C's columns are neighbours. Where C's old content is not asked for (be
 - With k = 1 and beta = 1 a product is a rank-1 update: rows whose factor is exactly 0 are left alone, unless b holds
   NaN or an infinity.
 
-Each element is added up in the order of k, in blocks of ``DEPTH``, whatever rows are computed together: a product cut
+Each element is added up in the order of k, in blocks, whatever rows are computed together: a product cut
 into ranges of rows gives the same bits.
 """
 
@@ -24,7 +24,8 @@ from .tiles import SUFFIX, Tiles
 
 __all__ = ["library_functions"]
 
-DEPTH = 384  # of k at a time: a packed panel of it stays in the cache
+DEPTH = 1024  # of k at a time: a packed panel of it stays in the second-level cache
+NEAR_DEPTH = 384  # where rows of B are gathered from as many pages of memory
 FEW = 3  # rows up to which a transposed B is not worth packing
 MANY = 40  # rows from which any B is,
 SOME = 16  # and one whose rows lie so far apart, in elements, that they get in each other's way in the cache
@@ -230,14 +231,15 @@ class _Products:
         pack = f.emit(f"select {near}, {worth}, i1 true", "i1")
         turn = f.emit(f"icmp eq {b_row}, 1", "i1")
         panel = f.alloca(t, DEPTH * self.width)
-        depth = f.emit(f"icmp sgt {k}, {DEPTH}", "i1")
-        steps = f.emit(f"udiv {f.add(k, DEPTH - 1)}, {DEPTH}", "i64")
-        rounds = f.emit(f"select {depth}, {steps}, i64 1", "i64")  # one even for k = 0: C = beta C
+        depth = f.emit(f"select {near}, i64 {NEAR_DEPTH}, i64 {DEPTH}", "i64")
+        deep = f.emit(f"icmp sgt {k}, {depth.name}", "i1")
+        steps = f.emit(f"udiv {f.add(f.add(k, depth), -1)}, {depth.name}", "i64")
+        rounds = f.emit(f"select {deep}, {steps}, i64 1", "i64")  # one even for k = 0: C = beta C
         with f.loop(0, rounds) as outer:
-            start = f.mul(outer.index, DEPTH)
+            start = f.mul(outer.index, depth)
             left = f.binary("sub", k, start)
-            long = f.emit(f"icmp sgt {left}, {DEPTH}", "i1")
-            length = f.emit(f"select {long}, i64 {DEPTH}, {left}", "i64")
+            long = f.emit(f"icmp sgt {left}, {depth.name}", "i1")
+            length = f.emit(f"select {long}, {depth}, {left}", "i64")
             first = f.emit(f"icmp eq {outer.index}, 0", "i1")
             factor = f.emit(f"select {first}, {beta}, {real(1.0, t)}", t)
             place_a = f.offset(a, f.mul(start, a_col), t)

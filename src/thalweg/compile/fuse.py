@@ -309,6 +309,9 @@ class _Fusion:
             return False
         if split is not None and split < len(b.domain) < len(a.domain):
             return False
+        level = sum(1 for n in node.shape if n != 1)
+        if split is not None and not (level == len(a.domain) or level <= split):
+            return False
         if not self.same_axes(a, b, node):
             return False
         if self.through_others(a, b) or self.through_others(b, a):

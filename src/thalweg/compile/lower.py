@@ -13,6 +13,8 @@ from .ir import Function, Module, Value, integer, real
 from .layout import Layout
 from .loops import LoopCode
 from .memory import Memory, ir_type
+from .moves import special
+from .plain_products import plain_product
 from .plan import Plan
 from .schedule import Region, Schedule
 
@@ -71,7 +73,9 @@ class _Lowering:
         elif isinstance(kernel, Product) and ir_type(kernel.members[0].dtype) in SUFFIX:
             self.module.add(self.product(kernel, name))
         else:
-            self.module.add(self.callback(kernel.members[0], name))
+            node, write = kernel.members[0], plain_product if isinstance(kernel, Product) else None
+            function = special(node, name, self.layouts, self.memory, self.target, write)
+            self.module.add(function or self.callback(node, name))
 
     def callback(self, node: Node, name: str) -> Function:
         """A node that has no native code calls back to NumPy."""

@@ -71,6 +71,10 @@ class Take(Primitive):
     def pullback_0(self, dy: Any, y: Any, x: Any, *indices: Any, pattern: tuple[Any, ...]) -> Any:
         return take_adjoint(dy, *indices, pattern=pattern, shape=x.shape)
 
+    def lower(self, code: Any, x: Any, *indices: Any, pattern: tuple[Any, ...]) -> None:
+        with code.selected(x, indices, pattern, code.out) as (place, part):
+            code.copy(place, part)
+
 
 class TakeAdjoint(Primitive):
     """Zeros of ``shape`` to which ``dy`` is added at the index; repeated positions add up."""
@@ -93,6 +97,11 @@ class TakeAdjoint(Primitive):
         self, dz: Any, z: Any, dy: Any, *indices: Any, pattern: tuple[Any, ...], shape: tuple[int, ...]
     ) -> Any:
         return take(dz, *indices, pattern=pattern)
+
+    def lower(self, code: Any, dy: Any, *indices: Any, pattern: tuple[Any, ...], shape: tuple[int, ...]) -> None:
+        code.fill(code.out, 0)
+        with code.selected(code.out, indices, pattern, dy) as (place, part):
+            code.add(part, place)
 
 
 class IndexPut(Primitive):
@@ -133,6 +142,11 @@ class IndexPut(Primitive):
     ) -> Any:
         return sum_to(take(dy, *indices, pattern=pattern), value.shape)
 
+    def lower(self, code: Any, x: Any, value: Any, *indices: Any, pattern: tuple[Any, ...], accumulate: bool) -> None:
+        code.copy(x, code.out)
+        with code.selected(code.out, indices, pattern, value) as (place, part):
+            (code.add if accumulate else code.copy)(part, place)
+
 
 class Gather(Primitive):
     """y[i][j][k] = x[index[i][j][k]][j][k] for dim 0, and so for the others.
@@ -156,6 +170,11 @@ class Gather(Primitive):
     def pullback_0(self, dy: Any, y: Any, x: Any, index: Any, dim: int) -> Any:
         zeros = np.zeros(x.shape, x.dtype)
         return scatter_add(zeros, index, dy, dim=dim)
+
+    def lower(self, code: Any, x: Any, index: Any, dim: int) -> None:
+        with code.each(index.shape) as position:
+            place = _place(code, x, index, position, dim)
+            code.store(code.load(x, *place), code.out, *position)
 
 
 class ScatterAdd(Primitive):
@@ -181,6 +200,19 @@ class ScatterAdd(Primitive):
 
     def pullback_2(self, dy: Any, y: Any, x: Any, index: Any, src: Any, dim: int) -> Any:
         return gather(dy, index, dim=dim)
+
+    def lower(self, code: Any, x: Any, index: Any, src: Any, dim: int) -> None:
+        code.copy(x, code.out)
+        with code.each(index.shape) as position:
+            place = _place(code, x, index, position, dim)
+            code.store(code.emit.add(code.load(code.out, *place), code.load(src, *position)), code.out, *place)
+
+
+def _place(code: Any, x: Any, index: Any, position: Any, dim: int) -> Any:
+    """Where an element of ``index`` leads, in native code."""
+    if not x.shape:
+        return ()
+    return (*position[:dim], code.position(index, x.shape[dim], *position), *position[dim + 1 :])
 
 
 def along(index: Any, dim: int) -> tuple[Any, ...]:

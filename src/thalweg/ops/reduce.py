@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -112,6 +112,7 @@ def _refuse_empty(x: Any, dims: tuple[int, ...], name: str) -> None:
 
 class _Arg(Primitive):
     differentiable = False
+    largest: ClassVar[bool]
 
     def shape(self, x: Any, dim: int, keepdim: bool) -> tuple[int, ...]:
         return reduced_shape(x.shape, (dim,), keepdim)
@@ -119,9 +120,29 @@ class _Arg(Primitive):
     def dtype(self, *inputs: Any, **params: Any) -> Any:
         return INT64
 
+    def lower(self, code: Any, x: Any, dim: int, keepdim: bool) -> None:
+        """The first one that none before equals or exceeds; the first NaN comes before all others."""
+        _refuse_empty(x, (dim,), self.name)
+        f, emit = code.f, code.emit
+        y = code.out.part(*(slice(None),) * dim, 0) if keepdim else code.out
+        x = x.permuted(*(i for i in range(x.ndim) if i != dim), dim)
+        with code.each(x.shape[:-1]) as rest:
+            first = code.load(x.part(Ellipsis, 0), *rest)
+            zero = emit.constant(0, INT64).value
+            with f.loop(1, x.shape[-1], 1, [first.value, zero]) as loop:
+                best, value = type(first)(loop.values[0], x.dtype), code.load(x, *rest, loop.index)
+                better = emit.gt(value, best) if self.largest else emit.lt(value, best)
+                if x.dtype.kind == "f":
+                    better = emit.logical_or(better, emit.logical_and(emit.isnan(value), emit.eq(best, best)))
+                position = emit.select(better, type(first)(loop.index, INT64), type(first)(loop.values[1], INT64))
+                loop.next = [emit.select(better, value, best).value, position.value]
+            code.store(type(first)(loop.results[1], INT64), y, *rest)
+
 
 class Argmax(_Arg):
     """The position of the (first) largest element along ``dim``."""
+
+    largest = True
 
     def forward(self, x: Any, dim: int, keepdim: bool) -> Any:
         _refuse_empty(x, (dim,), "argmax")
@@ -130,6 +151,8 @@ class Argmax(_Arg):
 
 class Argmin(_Arg):
     """The position of the (first) smallest element along ``dim``."""
+
+    largest = False
 
     def forward(self, x: Any, dim: int, keepdim: bool) -> Any:
         _refuse_empty(x, (dim,), "argmin")
@@ -177,6 +200,16 @@ class Cumsum(Primitive):
 
     def pullback_0(self, dy: Any, y: Any, x: Any, dim: int) -> Any:
         return flip(cumsum(flip(dy, dims=(dim,)), dim=dim), dims=(dim,))
+
+    def lower(self, code: Any, x: Any, dim: int) -> None:
+        f, emit, out = code.f, code.emit, code.out
+        order = (*(i for i in range(x.ndim) if i != dim), dim)
+        x, y = x.permuted(*order), out.permuted(*order)
+        with code.each(x.shape[:-1]) as rest, f.loop(0, x.shape[-1], 1, [emit.constant(-0.0, out.dtype).value]) as loop:
+            value = emit.convert(code.load(x, *rest, loop.index), out.dtype)
+            total = emit.add(type(value)(loop.values[0], out.dtype), value)
+            code.store(total, y, *rest, loop.index)
+            loop.next = [total.value]
 
 
 prod, amax, amin = Prod(), Amax(), Amin()

@@ -59,6 +59,10 @@ class Embed(Primitive):
     def pullback_0(self, dy: Any, y: Any, x: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
         return _index(dy, index=index)
 
+    def lower(self, code: Any, x: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> None:
+        code.fill(code.out, 0)
+        code.copy(x, code.out.part(*index))
+
 
 class ViewScatter(Primitive):
     """``base`` with ``value`` written through a view of it: what an in-place change of a view does to the base.
@@ -89,6 +93,21 @@ class ViewScatter(Primitive):
         for primitive, params in steps:
             dy = primitive(dy, **params)
         return sum_to(dy, value.shape)
+
+    def lower(self, code: Any, base: Any, value: Any, steps: tuple[Any, ...]) -> None:
+        code.copy(base, code.out)
+        view = code.out
+        for primitive, params in steps:
+            view = view and view.seen(primitive, **params)
+        if view is not None:
+            code.copy(value, view)
+            return
+        places = code.constant(_follow(np.arange(code.out.size).reshape(base.shape), steps))
+        flat = code.out.seen(reshape, shape=(code.out.size,))
+        with code.each(places.shape) as position:
+            to = code.position(places, flat.size, *position)
+            number = isinstance(value, (int, float))
+            code.store(value if number else code.load(value.expanded(places.shape), *position), flat, to)
 
 
 def _follow(x: Any, steps: tuple[Any, ...]) -> Any:
@@ -125,6 +144,9 @@ class Flip(Primitive):
     def pullback_0(self, dy: Any, y: Any, x: Any, dims: tuple[int, ...]) -> Any:
         return flip(dy, dims=dims)
 
+    def lower(self, code: Any, x: Any, dims: tuple[int, ...]) -> None:
+        code.copy(x.reversed(dims), code.out)
+
 
 class Cat(Primitive):
     """The inputs one after the other along ``dim``; their other sizes must be equal."""
@@ -160,6 +182,13 @@ class Cat(Primitive):
             start = end
         return cotangents
 
+    def lower(self, code: Any, *inputs: Any, dim: int) -> None:
+        start = 0
+        for x in inputs:
+            end = start + x.shape[dim]
+            code.copy(x, code.out.part(*(slice(None),) * dim, slice(start, end)))
+            start = end
+
 
 class Pad(Primitive):
     """``x`` within a border of the constant ``value``; ``widths`` holds (before, after) for each axis, >= 0."""
@@ -174,6 +203,15 @@ class Pad(Primitive):
 
     def pullback_0(self, dy: Any, y: Any, x: Any, widths: tuple[tuple[int, int], ...], value: float) -> Any:
         return _index(dy, index=tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, widths, strict=True)))
+
+    def lower(self, code: Any, x: Any, widths: tuple[tuple[int, int], ...], value: float) -> None:
+        for axis, (before, after) in enumerate(widths):  # the borders that no axis before has filled
+            inner = [slice(a, a + n) for n, (a, _) in zip(x.shape[:axis], widths[:axis], strict=True)]
+            end = before + x.shape[axis]
+            code.fill(code.out.part(*inner, slice(0, before)), value)
+            code.fill(code.out.part(*inner, slice(end, end + after)), value)
+        inside = tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, widths, strict=True))
+        code.copy(x, code.out.part(*inside))
 
 
 permute, flip, cat, pad, copy = Permute(), Flip(), Cat(), Pad(), Copy()

@@ -79,6 +79,7 @@ class Product(Kernel):
 
     def __init__(self) -> None:
         super().__init__()
+        self.by_columns = False  # cut by the columns of the result instead of by its rows
         self.base: Node | None = None
         self.scale: Any = None  # a number, or a node of one element
 

@@ -50,6 +50,7 @@ class _Lowering:
         self.plan = Plan(graph, schedule, layouts, self.memory, threads, updates)
         self.names: dict[Kernel, str] = {}
         self.callbacks: list[Node] = []
+        self.by_columns: dict[Node, bool] = {}
 
     def run(self) -> Lowered:
         for i, region in enumerate(self.schedule.regions):
@@ -90,6 +91,7 @@ class _Lowering:
         """A call of the product library for a range of rows, for each matrix of a batch."""
         f = Function(name, KERNEL, attributes=self.target.attributes)
         node = kernel.members[0]
+        self.by_columns[node] = kernel.by_columns
         a, b = (self.layouts[x] for x in node.inputs)
         type = ir_type(node.dtype)
         out = kernel.stored[0]
@@ -151,13 +153,19 @@ class _Lowering:
         k = a.shape[-1]
         count: Value = integer(m)
         first, _, target = pointers
-        if rows is not None:
+        wide: Value = integer(n)
+        if rows is not None and self.by_columns[node]:
+            low, high = rows
+            wide = f.binary("sub", high, low)
+            pointers = [first, f.offset(pointers[1], f.mul(low, b.strides[-1]), type), target]
+            target = f.offset(target, low, type)
+        elif rows is not None:
             low, high = rows
             count = f.binary("sub", high, low)
             first = f.offset(first, f.mul(low, a.strides[-2]), type)
             target = f.offset(target, f.mul(low, n), type)
         args = [
-            count, integer(n), integer(k), alpha, first, integer(a.strides[-2]), integer(a.strides[-1]), pointers[1],
+            count, wide, integer(k), alpha, first, integer(a.strides[-2]), integer(a.strides[-1]), pointers[1],
             integer(b.strides[-2]), integer(b.strides[-1]), beta, target, integer(n),
         ]  # fmt: skip
         f.call(f"tw_gemm_{SUFFIX[type]}", args, "void")

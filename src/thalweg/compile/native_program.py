@@ -51,7 +51,7 @@ class Native:
         self.kernels, self.layouts = fuse(self.graph, pairs)
         recompute(self.kernels, self.graph, self.layouts)
         self.kernels = mark_stored(self.kernels, self.graph, self.layouts)
-        self.schedule = schedule(self.kernels, self.layouts, pairs)
+        self.schedule = schedule(self.kernels, self.layouts, pairs, self.threads)
         count = len(self.graph.inputs)
         slots = [FIRST_SLOT + i for i in fed or ()]
         slots += [FIRST_SLOT + count + i for i in range(len(updates), len(self.graph.outputs))]

@@ -103,6 +103,8 @@ class Plan:
             if parallel:
                 parts = max(threads, parts - parts % threads)  # as many for each
             chunk = max(min(rows, SHORTEST), -(-rows // parts))
+            if any(isinstance(k, Product) and k.by_columns for k in region.kernels):
+                chunk = -(-chunk // PANEL_COLUMNS) * PANEL_COLUMNS if parallel else rows
         self.chunk[region] = chunk
         used = 0
         for node, kernel in local:
@@ -140,6 +142,7 @@ WORTH_THREADS = 1_200_000  # elementary operations, about 12 microseconds
 CHUNK_WORK = 2_500_000
 MOST_CHUNKS = 64
 PANEL_ROWS = 48  # for which packing a panel of B pays
+PANEL_COLUMNS = 32  # that go through the products together
 SHORTEST = 4  # rows; the products treat fewer in another way, with another rounding
 
 

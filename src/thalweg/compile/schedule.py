@@ -138,7 +138,7 @@ class _Scheduler:
         layout = self.layouts[x]
         if isinstance(kernel, Product):
             product = kernel.members[0]
-            if x is not product.inputs[0] or x is product.inputs[1] or len(x.shape) != 2:
+            if kernel.by_columns or x is not product.inputs[0] or x is product.inputs[1] or len(x.shape) != 2:
                 return False
             return layout.strides[0] == stride and within(layout.offset, layout.strides[1:], x.shape[1:], stride)
         if not isinstance(kernel, Loop):
@@ -168,7 +168,7 @@ def row_stride(kernel: Kernel, root: Node) -> int:
     """How far apart the rows of a kernel lie in the buffer of one of its nodes; 0 if it is not made of rows."""
     strides = contiguous(root.shape)
     if isinstance(kernel, Product):
-        return strides[0] if root.ndim == 2 else 0
+        return strides[0] if root.ndim == 2 and not kernel.by_columns else 0
     if isinstance(kernel, Loop) and 0 in kernel.axes[root] and kernel.split != 0:
         return strides[kernel.axes[root].index(0)]
     return 0
@@ -192,19 +192,40 @@ def stored_access(kernel: Loop, node: Node, rank: int) -> Access:
     return Access(Layout(node, 0, node.shape, contiguous(node.shape)), axes, rank)
 
 
-def set_rows(kernel: Kernel, layouts: dict[Node, Layout]) -> None:
+LARGE = 100_000  # elements of a B that is better cut than read whole by every thread,
+MOST_ROWS = 512  # as long as A is smaller
+
+
+def cut_by_columns(kernel: Product, threads: int) -> bool:
+    """Whether a product is cut by columns: each thread then reads, packs and, as a weight, updates its part of B."""
+    product = kernel.members[0]
+    b = product.inputs[1]
+    return (
+        threads > 1
+        and kernel.base is None
+        and product.ndim == 2
+        and product.shape[0] <= min(MOST_ROWS, b.shape[0])
+        and b.size >= LARGE
+        and product.shape[1] >= 64
+    )
+
+
+def set_rows(kernel: Kernel, layouts: dict[Node, Layout], threads: int) -> None:
     """How many parts a kernel can be cut into."""
     if isinstance(kernel, Loop):
         kernel.rows = kernel.domain[0] if kernel.domain and kernel.split != 0 else 1
     elif isinstance(kernel, Product):
-        kernel.rows = kernel.members[0].shape[0]
+        kernel.by_columns = cut_by_columns(kernel, threads)
+        kernel.rows = kernel.members[0].shape[1 if kernel.by_columns else 0]
     elif isinstance(kernel, Columns):
         kept = [n for n in kernel.members[0].shape if n != 1]
         kernel.rows = kept[0] if kept else 1
 
 
-def schedule(kernels: list[Kernel], layouts: dict[Node, Layout], updates: dict[Node, Node]) -> Schedule:
+def schedule(
+    kernels: list[Kernel], layouts: dict[Node, Layout], updates: dict[Node, Node], threads: int = 1
+) -> Schedule:
     """Regions for the kernels; ``updates`` says which outputs are new content of which inputs."""
     for kernel in kernels:
-        set_rows(kernel, layouts)
+        set_rows(kernel, layouts, threads)
     return _Scheduler(kernels, layouts, updates).run()

@@ -275,8 +275,11 @@ class SafeMul(Elementwise):
         if isinstance(d, (int, float)) and math.isfinite(d):
             return emit.mul(dy, d)
         if getattr(dy, "dtype", None) == BOOL and getattr(d, "dtype", BOOL) != BOOL:
-            return emit.select(dy, d, 0)
-        return emit.select(emit.eq(dy, 0), 0, emit.mul(dy, d))
+            return emit.select(dy, d, emit.copysign(0.0, d) if d.dtype.kind == "f" else 0)
+        y = emit.mul(dy, d)
+        if y.dtype.kind != "f":
+            return y
+        return emit.select(emit.logical_and(emit.isnan(y), emit.eq(dy, 0)), 0, y)
 
 
 convert = Convert()

@@ -11,6 +11,7 @@ import pytest
 from thalweg.compile.decompose import Expression
 from thalweg.compile.graph import Graph, Node, apply, constant, evaluate, placeholder
 from thalweg.compile.simplify import simplify
+from thalweg.errors import ShapeError
 from thalweg.ops import elementwise as e
 from thalweg.ops.base import convert
 from thalweg.ops.broadcast import expand, reshape, sum_
@@ -364,11 +365,17 @@ def test_a_large_constant_of_one_value_takes_no_memory() -> None:
 
 
 def test_what_raises_is_left_to_the_run() -> None:
-    x = constant(np.array([1, 2]))
-    graph = simplify(Graph([], [apply(e.floor_divide, x, constant(np.array([0, 1])))]))
-    assert names(graph) == ["floor_divide"]
-    with pytest.raises(ZeroDivisionError):
+    x = constant(np.zeros((0, 2)))
+    graph = simplify(Graph([], [apply(amax, x, dims=(0,), keepdim=False)]))
+    assert names(graph) == ["amax"]
+    with pytest.raises(ShapeError, match="amax"):
         evaluate(graph, [])
+
+
+def test_a_constant_divisor_of_zero_is_refused_at_once() -> None:
+    x = placeholder("x", (2,), np.int64)
+    with pytest.raises(ZeroDivisionError, match="floor_divide"):
+        simplify(Graph([x], [apply(e.floor_divide, x, constant(np.array([0, 1])))]))
 
 
 def test_equal_constants_are_one() -> None:

@@ -53,17 +53,24 @@ def decompose(graph: Graph) -> tuple[Graph, list[Check]]:
     The checks are ``graph.checks`` of the result, too.
     """
     replaced: dict[Node, Node] = {}
-    checks = list(graph.checks)
+    checks: list[Check] = []
     for node in graph.nodes():
         new = _decomposed(node, replaced)
         if new.shape != node.shape or new.dtype != node.dtype:
             raise CompileError(f"decompose: {node!r} came out as {new!r}; the primitive's compose() is wrong")
         replaced[node] = new
         if isinstance(node.op, Primitive):
-            checks.extend(Check(*limit) for limit in node.op.limits(*node.inputs, **node.params))
-    checks = [check._replace(node=replaced[check.node]) for check in checks if not holds(check)]
+            checks.extend(_limits(node, replaced))
+    checks += [check._replace(node=replaced[check.node]) for check in graph.checks]
+    checks = [check for check in checks if not holds(check)]
     result = Graph(graph.inputs, [replaced[node] for node in graph.outputs], graph.names, dict.fromkeys(checks))
     return result, result.checks
+
+
+def _limits(node: Node, replaced: dict[Node, Node]) -> list[Check]:
+    """What the inputs of a primitive may hold; it may state this of other values that it composes of them."""
+    values = (Expression(replaced[x], node.line) if type(x) is Node else x for x in node.inputs)
+    return [Check(limit[0].node, *limit[1:]) for limit in node.op.limits(*values, **node.params)]
 
 
 def holds(check: Check) -> bool:

@@ -19,10 +19,10 @@ from ..ops.elementwise import mul, sub
 from ..ops.linalg import matmul
 from ..ops.reduce import all_, amax, amin, any_, prod
 from ..ops.shape import copy
-from .graph import CONSTANT, INPUT, Graph, Node, users
+from .graph import CONSTANT, INPUT, Check, Graph, Node, users
 from .layout import Layout, is_view, place_views
 
-__all__ = ["Columns", "Kernel", "Loop", "Product", "Special", "fuse", "mark_stored"]
+__all__ = ["Columns", "Kernel", "Loop", "Product", "Special", "Test", "fuse", "mark_stored"]
 
 REDUCTIONS = (sum_, prod, amax, amin, any_, all_)
 
@@ -86,6 +86,20 @@ class Product(Kernel):
 
 class Special(Kernel):
     """One node of any other kind."""
+
+
+class Test(Kernel):
+    """Tests what must hold of a node's elements, and computes nothing."""
+
+    __test__ = False  # nothing for pytest
+
+    def __init__(self, check: Check, number: int) -> None:
+        super().__init__()
+        self.check = check
+        self.number = number
+
+    def reads(self) -> Iterable[Node]:
+        yield self.check.node
 
 
 class _Fusion:

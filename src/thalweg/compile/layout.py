@@ -161,4 +161,5 @@ def with_copies(graph: Graph) -> Graph:
         if is_view(new) or isinstance(new.op, str) or new in outputs:
             new = apply(copy, new, line=node.line)
         outputs.append(new)
-    return Graph(graph.inputs, outputs, graph.names)
+    checks = [check._replace(node=made[check.node]) for check in graph.checks]
+    return Graph(graph.inputs, outputs, graph.names, checks)

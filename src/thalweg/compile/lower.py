@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from .batches import epoch_function
+from .checks import check_function
 from .columns import ColumnCode
 from .entry import entry_function
-from .fuse import Columns, Kernel, Loop, Product
+from .fuse import Columns, Kernel, Loop, Product, Test
 from .graph import Graph, Node
 from .ir import Function, Module, Value, integer, real
 from .layout import Layout
@@ -56,7 +57,8 @@ class _Lowering:
         for i, region in enumerate(self.schedule.regions):
             for kernel in region.kernels:
                 self.add_kernel(kernel)
-            self.add_region(region, i)
+            if not isinstance(region.kernels[0], Test):
+                self.add_region(region, i)
         self.add_program()
         self.module.add(epoch_function(self.target.attributes))
         self.module.add(entry_function(self.fed, self.target.attributes))
@@ -71,6 +73,8 @@ class _Lowering:
             self.module.add(LoopCode(kernel, name, self.layouts, self.memory, self.target).write())
         elif isinstance(kernel, Columns):
             self.module.add(ColumnCode(kernel, name, self.layouts, self.memory, self.target).write())
+        elif isinstance(kernel, Test):
+            self.module.add(check_function(kernel, name, self.layouts, self.memory, self.target))
         elif isinstance(kernel, Product) and ir_type(kernel.members[0].dtype) in SUFFIX:
             self.module.add(self.product(kernel, name))
         else:
@@ -187,7 +191,9 @@ class _Lowering:
         f = Function("program", KERNEL[:1], "i64", attributes=self.target.attributes)
         for i, region in enumerate(self.schedule.regions):
             chunk = self.plan.chunk[region]
-            if chunk >= region.rows:
+            if isinstance(region.kernels[0], Test):
+                self.add_test(f, region.kernels[0])
+            elif chunk >= region.rows:
                 f.call(f"region_{i}", [f.params[0], integer(0), integer(region.rows)], "void")
             else:
                 worth = self.plan.is_parallel(region)
@@ -202,6 +208,14 @@ class _Lowering:
             f.call("llvm.memcpy.p0.p0.i64", [target, source, size, Value("false", "i1")], "void")
         f.ret(integer(0))
         self.module.add(f)
+
+    def add_test(self, f: Function, kernel: Test) -> None:
+        """Return from the program if the test fails."""
+        args = [f.params[0], integer(0), integer(1), Value("null", "ptr")]
+        code = f.call(self.names[kernel], args, "i64")
+        with f.when(f.emit(f"icmp ne {code}, 0", "i1")):
+            f.ret(code)
+            f.start(f.fresh("unreached"))
 
 
 def type_is_number(x: Any) -> bool:

@@ -81,13 +81,16 @@ class View:
 class Moves:
     """Writes the function of one node."""
 
-    def __init__(self, f: Function, node: Node, layouts: dict[Node, Layout], memory: Memory, target: Any) -> None:
+    def __init__(
+        self, f: Function, node: Node | None, layouts: dict[Node, Layout], memory: Memory, target: Any
+    ) -> None:
         self.f = f
         self.memory = memory
         self.target = target
         self.layouts = layouts
         self.emit = self.lanes(1)
-        self.out = View(memory.pointer(f, node, f.params[1]), 0, node.shape, contiguous(node.shape), node.dtype)
+        if node is not None:
+            self.out = View(memory.pointer(f, node, f.params[1]), 0, node.shape, contiguous(node.shape), node.dtype)
 
     def lanes(self, count: int) -> Lanes:
         return Lanes(self.f, self.memory.module, count, self.target)

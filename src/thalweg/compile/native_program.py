@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from ..core.parallel import get_num_threads
+from .checks import failure, tests
 from .fuse import fuse, mark_stored
 from .graph import Graph, Node, evaluate_node
 from .layout import Layout, with_copies
 from .library import library
 from .lower import lower
 from .native import Target, build
-from .plan import FIRST_SLOT
+from .plan import FIRST_SLOT, FOUND
 from .prepare import prepare
 from .recompute import recompute
 from .schedule import schedule
@@ -50,7 +51,7 @@ class Native:
         pairs = {self.graph.outputs[i]: self.graph.inputs[j] for i, j in enumerate(updates)}
         self.kernels, self.layouts = fuse(self.graph, pairs)
         recompute(self.kernels, self.graph, self.layouts)
-        self.kernels = mark_stored(self.kernels, self.graph, self.layouts)
+        self.kernels = [*mark_stored(self.kernels, self.graph, self.layouts), *tests(self.graph)]
         self.schedule = schedule(self.kernels, self.layouts, pairs, self.threads)
         count = len(self.graph.inputs)
         slots = [FIRST_SLOT + i for i in fed or ()]
@@ -127,6 +128,8 @@ class Native:
         if self.error is not None:
             error, self.error = self.error, None
             raise error
+        if code > 0:
+            raise failure(self.graph, code, int(self.context.view(np.int64)[FOUND]))
 
     # -- nodes without native code ------------------------------------------------------------------------
 

@@ -14,10 +14,11 @@ from .layout import Layout, is_view
 from .memory import Memory, Place
 from .schedule import Region, Schedule, row_stride
 
-__all__ = ["FIRST_SLOT", "Plan"]
+__all__ = ["FIRST_SLOT", "FOUND", "Plan"]
 
 ALIGN = 64
-FIRST_SLOT = 2  # of the context: the arena and the callback stand before the inputs
+FOUND = 2  # the slot for the element that made a check fail
+FIRST_SLOT = 3  # of the context: the arena, the callback and FOUND stand before the inputs
 SCRATCH = 192 * 1024  # bytes; it lies on the stack
 
 

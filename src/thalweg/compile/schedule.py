@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..ops.linalg import matmul
-from .fuse import REDUCTIONS, Columns, Kernel, Loop, Product
+from .fuse import REDUCTIONS, Columns, Kernel, Loop, Product, Test
 from .graph import Node
 from .layout import Layout, contiguous, is_view
 from .memory import Access
@@ -58,6 +58,7 @@ class _Scheduler:
         """Compute ``new`` in the memory of ``old`` if all that read ``old`` can run before."""
         writer = self.maker[new]
         others = [k for k in self.readers.get(old, ()) if k is not writer]
+        others += [k for k in self.kernels if isinstance(k, Test)]  # nothing may change before they have passed
         if any(self.reaches(k, writer) for k in others) or not self.same_places(writer, new, old):
             return
         self.in_place[new] = old

@@ -565,6 +565,9 @@ class FloorDivide(Elementwise):
     def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
         return dy * 0
 
+    def limits(self, a: Any, b: Any) -> Any:
+        return _zero_limits(a, b, self.name)
+
     def lower(self, emit: Any, a: Any, b: Any) -> Any:
         """Native code can't raise: an integer divided by zero gives 0."""
         return emit.floor_divide(a, b)
@@ -584,6 +587,9 @@ class Remainder(Elementwise):
 
     def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
         return safe_mul(dy, -floor(a / b))
+
+    def limits(self, a: Any, b: Any) -> Any:
+        return _zero_limits(a, b, self.name)
 
     def lower(self, emit: Any, a: Any, b: Any) -> Any:
         """Native code can't raise: an integer divided by zero leaves 0."""
@@ -605,6 +611,9 @@ class Fmod(Elementwise):
     def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
         return safe_mul(dy, -trunc(a / b))
 
+    def limits(self, a: Any, b: Any) -> Any:
+        return _zero_limits(a, b, self.name)
+
     def lower(self, emit: Any, a: Any, b: Any) -> Any:
         """Native code can't raise: an integer divided by zero leaves 0."""
         return emit.fmod(a, b)
@@ -619,11 +628,27 @@ def _refuse_booleans(a: Any, b: Any, name: str) -> None:
         raise DtypeError(f"{name}: can't compute with two boolean tensors; convert one, as with .int()")
 
 
+ZERO_DIVISION = "integer division by zero; use floating-point tensors to get inf or NaN"
+
+
 def _refuse_zero(a: Any, b: Any, name: str) -> None:
     _refuse_booleans(a, b, name)
-    integers = all(getattr(v, "dtype", np.dtype(type(v))).kind in "iu" for v in (a, b))
-    if integers and not np.all(b):
-        raise ZeroDivisionError(f"{name}: integer division by zero; use floating-point tensors to get inf or NaN")
+    if _are_integers(a, b) and not np.all(b):
+        raise ZeroDivisionError(f"{name}: {ZERO_DIVISION}")
+
+
+def _are_integers(*values: Any) -> bool:
+    return all(getattr(v, "dtype", np.dtype(type(v))).kind in "iu" for v in values)
+
+
+def _zero_limits(a: Any, b: Any, name: str) -> Any:
+    """That no integer is divided by zero, as a limit of ``b != 0``."""
+    if not _are_integers(a, b):
+        return ()
+    if not hasattr(b, "dtype"):
+        _refuse_zero(a, b, name)
+        return ()
+    return ((ne(b, 0), 1, 2, ZeroDivisionError, f"{name}: {ZERO_DIVISION}"),)
 
 
 add, sub, mul, div, pow_ = Add(), Sub(), Mul(), Div(), Pow()

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from ..core.primitive import Primitive
 from ..core.tensor import Tensor
 from ..nn.module import Module
 from ..nn.registry import clock
 
-__all__ = ["Guards", "Source", "free_variables", "own_attributes", "reachable_modules"]
+__all__ = ["Computed", "Guards", "Source", "free_variables", "own_attributes", "reachable_modules"]
 
 
 class Source:
@@ -51,6 +52,26 @@ class Source:
         return "".join([str(self.key), *(f"[{step}]" for step in self.path)])
 
 
+class Computed:
+    """A number that is computed from numbers which are read for each run."""
+
+    __slots__ = ("operands", "params", "primitive")
+
+    def __init__(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> None:
+        self.primitive = primitive
+        self.operands = operands  # sources and Python numbers
+        self.params = params
+
+    def number(self) -> float:
+        """Its value now."""
+        values = [np.float64(x.number() if isinstance(x, (Source, Computed)) else x) for x in self.operands]
+        with np.errstate(all="ignore"):
+            return float(self.primitive.forward(*values, **self.params))
+
+    def __repr__(self) -> str:
+        return f"{self.primitive.name}({', '.join(map(repr, self.operands))})"
+
+
 _TEXT = {"__eq__": "==", "__ne__": "!=", "__lt__": "<", "__le__": "<=", "__gt__": ">", "__ge__": ">="}
 _value, _node = attrgetter("_value"), attrgetter("_node")
 
@@ -59,7 +80,7 @@ class Guards:
     """A list of conditions that is checked before each run, the cheap ones at the speed of C."""
 
     def __init__(self) -> None:
-        self.numbers: list[tuple[Source, str, float, bool]] = []
+        self.numbers: list[tuple[Source | Computed, str, float, bool]] = []
         self.watched: list[tuple[Source, Any]] = []
         self.tensors: list[Tensor] = []
         self.outlines: list[tuple[tuple[int, ...], Any, tuple[int, ...]]] = []

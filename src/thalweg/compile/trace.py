@@ -15,8 +15,8 @@ from ..core.tensor import Tensor
 from ..core.value import Tracer
 from ..errors import TraceError
 from ..ops.base import convert
-from .graph import Graph, Node, apply, constant, placeholder
-from .guards import Guards, Source
+from .graph import Check, Graph, Node, apply, constant, placeholder
+from .guards import Computed, Guards, Source
 from .handle import Handle, Number, is_view, operands
 from .lifting import GRAD, VALUE, lifting
 from .lines import user_line
@@ -118,6 +118,7 @@ class Trace(Tracer):
         self.before: list[Callable[..., Any]] = []
         self.after: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
         self.guards = Guards()
+        self.checks: list[Check] = []
 
     # -- tensors from outside -----------------------------------------------------------------------------
 
@@ -201,8 +202,9 @@ class Trace(Tracer):
 
     def set_grad(self, x: Tensor, grad: Any) -> None:
         """Assigning ``x._grad``."""
-        if self.paused:
-            raise TraceError(f"{user_line()}: a gradient was assigned while tracing was suspended")
+        if self.paused and x not in self.grads:
+            GRAD.__set__(x, grad)
+            return
         if x not in self.grads:
             try:
                 self.grads[x] = GRAD.__get__(x)
@@ -220,6 +222,11 @@ class Trace(Tracer):
         return Handle(self, constant(np.array(array), user_line()))
 
     def number(self, container: Any, key: Any, *path: Any) -> Any:
+        if self.after:
+            raise TraceError(
+                f"{user_line()}: {key!r} is read after a scheduler's step(), which a compiled function takes at its "
+                "end; call scheduler.step() last"
+            )
         place = (id(container), key, path)
         if place not in self.numbers:
             source = Source(container, key, path)
@@ -232,6 +239,12 @@ class Trace(Tracer):
         entry = (number.source, operation, other, outcome)
         if entry not in self.guards.numbers:
             self.guards.numbers.append(entry)
+
+    def as_number(self, value: Any) -> Any:
+        node = self.node_of(value)
+        if node.dtype != np.float64:
+            node = apply(convert, node, dtype=np.dtype(np.float64), line=user_line())
+        return Handle(self, node, weak=True)
 
     def watch(self, container: Any, key: Any) -> Any:
         source = Source(container, key)
@@ -252,6 +265,9 @@ class Trace(Tracer):
         handle, drawn = self.generators[generator]
         self.generators[generator] = (handle, drawn + blocks)
         return handle, drawn
+
+    def require(self, value: Any, low: int, high: int, error: type[Exception], message: str) -> None:
+        self.checks.append(Check(self.node_of(value), low, high, error, message))
 
     def stepped(self, params: Any) -> None:
         self.consumed.update(params)
@@ -282,6 +298,9 @@ class Trace(Tracer):
         node = apply(primitive, *inputs, line=user_line(), **params)
         if weak and node.dtype.kind == "f" and node.dtype != np.float64:
             node = apply(convert, node, dtype=np.dtype(np.float64), line=user_line())
+        if weak and all(isinstance(v, (Number, int, float)) for v in values):
+            source = Computed(primitive, tuple(v.source if isinstance(v, Number) else v for v in values), params)
+            return Number(self, node, source.number(), source)
         plain = all(v.plain for v in values if isinstance(v, Handle) and v.shape == node.shape)
         return Handle(self, node, weak, plain)
 
@@ -359,7 +378,7 @@ def _finish(trace: Trace, result: Any, keep: bool) -> Recording:
         outputs.extend(trace.node_of(v._value if isinstance(v, Tensor) else v) for v in values)
         names.extend("effect" for _ in values)
     recording.before = trace.before
-    recording.graph = Graph(trace.inputs, outputs, names)
+    recording.graph = Graph(trace.inputs, outputs, names, trace.checks)
     recording.sources = trace.sources
     recording.generators = {generator: drawn for generator, (_, drawn) in trace.generators.items()}
     recording.guards = trace.guards

@@ -64,6 +64,10 @@ class Tracer:
         """
         raise NotImplementedError
 
+    def as_number(self, value: Any) -> Any:
+        """A 0-d symbolic value as a number that computes in double precision, as Python's floats do."""
+        raise NotImplementedError
+
     def watch(self, container: Any, key: Any) -> Any:
         """``container[key]`` (None if there is none); the record holds while it is the same object or number."""
         raise NotImplementedError
@@ -82,6 +86,13 @@ class Tracer:
 
     def constant(self, array: Any) -> Any:
         """A symbolic value for an array that is the same in all runs."""
+        raise NotImplementedError
+
+    def require(self, value: Any, low: int, high: int, error: type[Exception], message: str) -> None:
+        """Each run raises ``error``, before it writes anything, unless all integers in ``value`` lie in [low, high).
+
+        "{value}" in the message stands for the first that does not.
+        """
         raise NotImplementedError
 
     def stepped(self, params: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from ..ops.elementwise import maximum, sqrt
 from .building import Hyper, State, average, decayed, decoupled
 from .checks import fractions
+from .optimizer import Group
 from .rule import RuleOptimizer
 
 __all__ = ["Adam", "AdamW", "adam"]
@@ -99,6 +100,9 @@ class Adam(RuleOptimizer):
     def _check_options(self, options: Mapping[str, Any]) -> None:
         super()._check_options(options)
         fractions(self._name(), options, "betas")
+
+    def starts_at_zero(self, name: str, group: Group) -> bool:
+        return bool(group["amsgrad"])
 
 
 class AdamW(Adam):

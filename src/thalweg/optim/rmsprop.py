@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import OptimizerError
 from ..ops.elementwise import sqrt
 from .building import Hyper, State, average, decayed
+from .optimizer import Group
 from .rule import RuleOptimizer
 
 __all__ = ["RMSprop", "rmsprop"]
@@ -101,3 +102,6 @@ class RMSprop(RuleOptimizer):
         super()._check_options(options)
         if options["alpha"] >= 1:
             raise OptimizerError(f"RMSprop: alpha must lie in [0, 1), got {options['alpha']}")
+
+    def starts_at_zero(self, name: str, group: Group) -> bool:
+        return bool(group["centered"] if name == "grad_avg" else group["momentum"] > 0)

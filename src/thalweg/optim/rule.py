@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.dtypes import FLOAT64, default_float
 from ..core.modes import enable_grad
+from ..core.modes import state as modes
 from ..core.tensor import Tensor, wrap
 from ..errors import OptimizerError
 from ..ops.base import quiet
@@ -16,6 +17,7 @@ from .building import Hyper, State
 from .checks import at_least_zero, number, unsupported
 from .optimizer import Group, Optimizer
 from .parts import Layout, Plan
+from .traced import traced_update
 
 __all__ = ["RuleOptimizer"]
 
@@ -90,6 +92,10 @@ class RuleOptimizer(Optimizer):
         """Whether the rule looks at the parameter; None may be given to it otherwise."""
         return bool(group.get("weight_decay", 0) != 0)
 
+    def starts_at_zero(self, name: str, group: Group) -> bool:
+        """Whether the rule will make this optional entry, and its first step is the same from zeros."""
+        return False
+
     def _check_options(self, options: Mapping[str, Any]) -> None:
         """Refuse options out of range; called on the defaults and on every group."""
         at_least_zero(self._name(), options, *self.not_negative)
@@ -145,6 +151,9 @@ class RuleOptimizer(Optimizer):
     @quiet
     def _update(self, group: Group, params: list[Tensor]) -> None:
         """One step of the parameters ``params`` of ``group``."""
+        if modes.tracer is not None:
+            traced_update(self, group, params, modes.tracer)
+            return
         self._apply(group, params, self._with_plain_rate(group))
 
     def _with_plain_rate(self, group: Group) -> Hyper:

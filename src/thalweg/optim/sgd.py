@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.modes import state
 from ..core.tensor import Tensor
 from ..errors import OptimizerError
 from ..ops.base import quiet
@@ -16,6 +17,7 @@ from .optimizer import Group
 from .parts import subtract_scaled
 from .rule import RuleOptimizer
 from .stepsize import along, checked_rate
+from .traced import traced_update
 
 __all__ = ["SGD", "sgd"]
 
@@ -124,9 +126,16 @@ class SGD(RuleOptimizer):
         super()._forget()
         self._rates: dict[int, tuple[Group, Any]] = {}  # for each group the learning rate that was checked
 
+    def starts_at_zero(self, name: str, group: Group) -> bool:
+        return bool(group["momentum"] != 0 and group["dampening"] == 0)
+
     @quiet
     def _update(self, group: Group, params: list[Tensor]) -> None:
         lr = group["lr"]
+        if state.tracer is not None:
+            rate = None if number(lr) is not None else self._rate_over(group, params)
+            traced_update(self, group, params, state.tracer, rate)
+            return
         if type(lr) is not float and number(lr) is None:
             self._apply(group, params, {**group, "lr": self._rate_over(group, params)}, together=True)
             return
@@ -141,7 +150,7 @@ class SGD(RuleOptimizer):
         known, rate = self._rates.get(id(group), (None, None))
         if known is not group or rate is not group["lr"]:
             self._check_group(group)
-        value = group["lr"]._value
+        value = (group["lr"] if state.tracer is None else state.tracer.watch(group, "lr"))._value
         if len(params) == len(group["params"]):
             return value
         rows = rows_of(params, group["params"])

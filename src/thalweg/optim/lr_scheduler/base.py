@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...core.tape import mark_changed
+from ...core.modes import state
 from ...core.tensor import Tensor, wrap
 from ...errors import OptimizerError
 from ..checks import number
@@ -20,6 +22,40 @@ __all__ = ["LRScheduler", "assign", "copied", "current", "per_group", "require_n
 Rates = list[Any]  # one learning rate for each parameter group: a number, or a tensor
 
 PER_GROUP = ("base_lrs", "_last_lr", "min_lrs", "max_lrs")
+
+
+class _Effect:
+    """A scheduler's step with its arguments; the tensors among them have values only after a run."""
+
+    def __init__(self, step: Any, scheduler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.step = step
+        self.scheduler = scheduler
+        self.args = args
+        self.kwargs = kwargs
+
+    def tensors(self) -> list[Tensor]:
+        return [x for x in (*self.args, *self.kwargs.values()) if isinstance(x, Tensor)]
+
+    def __call__(self, *values: Tensor) -> None:
+        given = iter(values)
+        args = [next(given) if isinstance(x, Tensor) else x for x in self.args]
+        kwargs = {k: next(given) if isinstance(x, Tensor) else x for k, x in self.kwargs.items()}
+        self.step(self.scheduler, *args, **kwargs)
+
+
+def traceable(step: Any) -> Any:
+    """``step`` of a scheduler: in a traced function it is noted, and runs for real with each run of the function."""
+
+    @functools.wraps(step)
+    def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
+        tracer = state.tracer
+        if tracer is None:
+            step(self, *args, **kwargs)
+        else:
+            effect = _Effect(step, self, args, kwargs)
+            tracer.effect(effect, *effect.tensors())
+
+    return wrapper
 
 
 class LRScheduler:
@@ -92,6 +128,11 @@ class LRScheduler:
     def get_lr(self) -> Rates:
         """The rates for ``last_epoch``; to be called by ``step`` only."""
         raise NotImplementedError(f"{type(self).__name__} does not define get_lr")
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "step" in cls.__dict__:
+            cls.step = traceable(cls.__dict__["step"])  # type: ignore[method-assign]
 
     def step(self, epoch: int | None = None) -> None:
         """Set the next rates. An explicit ``epoch`` is deprecated, as in PyTorch."""
@@ -227,3 +268,6 @@ def require_numbers(scheduler: str, optimizer: Optimizer, why: str, dimensions: 
                 f"{scheduler}: the learning rate of parameter group {i} is a {kind}, and {why}; use a schedule that "
                 "multiplies it"
             )
+
+
+LRScheduler.step = traceable(LRScheduler.step)  # type: ignore[method-assign]

@@ -190,6 +190,11 @@ class Function:
         """An integer sum; literals are added here."""
         return self._integer("add", a, integer(b, a.type) if isinstance(b, int) else b, 0)
 
+    def add_wrapping(self, a: Value, b: Value | int) -> Value:
+        """An integer sum modulo 2**bits."""
+        other = integer(b % 2**64, a.type) if isinstance(b, int) else b
+        return a if other.name == "0" else self.emit(f"add {a}, {other.name}", a.type)
+
     def mul(self, a: Value, b: Value | int) -> Value:
         """An integer product; literals are multiplied here."""
         return self._integer("mul", a, integer(b, a.type) if isinstance(b, int) else b, 1)

@@ -79,7 +79,7 @@ class _Lowering:
             self.module.add(self.product(kernel, name))
         else:
             node, write = kernel.members[0], plain_product if isinstance(kernel, Product) else None
-            function = special(node, name, self.layouts, self.memory, self.target, write)
+            function = special(node, name, self.layouts, self.memory, self.target, self.plan, write)
             self.module.add(function or self.callback(node, name))
 
     def callback(self, node: Node, name: str) -> Function:

@@ -22,6 +22,7 @@ from .ir import Function, Value, integer
 from .lanes import Lane, Lanes
 from .layout import VIEWS, Layout, contiguous, looked_at
 from .memory import Memory, ir_type
+from .philox import Draw
 from .selections import selected
 
 __all__ = ["KERNEL", "Moves", "View", "special"]
@@ -82,12 +83,14 @@ class Moves:
     """Writes the function of one node."""
 
     def __init__(
-        self, f: Function, node: Node | None, layouts: dict[Node, Layout], memory: Memory, target: Any
-    ) -> None:
+        self, f: Function, node: Node | None, layouts: dict[Node, Layout], memory: Memory, target: Any,
+        plan: Any = None,
+    ) -> None:  # fmt: skip
         self.f = f
         self.memory = memory
         self.target = target
         self.layouts = layouts
+        self.plan = plan
         self.emit = self.lanes(1)
         if node is not None:
             self.out = View(memory.pointer(f, node, f.params[1]), 0, node.shape, contiguous(node.shape), node.dtype)
@@ -157,6 +160,18 @@ class Moves:
     def selected(self, x: View, indices: Sequence[View], pattern: tuple[Any, ...], y: Any) -> Any:
         """A loop over the positions of index arrays; see ``selections.selected``."""
         return selected(self, x, indices, pattern, y)
+
+    # -- more than copies ---------------------------------------------------------------------------------
+
+    def random(self, key: View, offset: int) -> Draw:
+        """Random words of a generator's state; see ``philox.Draw``."""
+        return Draw(self, key, offset)
+
+    def work(self, size: int) -> Value:
+        """Memory of the program's arena for this node alone."""
+        start = self.plan.arena
+        self.plan.arena += -(-size // 64) * 64
+        return self.f.offset(self.f.load(self.f.params[0], "ptr"), start, "i8")
 
     # -- copies -------------------------------------------------------------------------------------------
 
@@ -272,13 +287,14 @@ def joined_axes(shape: Sequence[int], strides: Sequence[Sequence[int]]) -> tuple
 
 
 def special(
-    node: Node, name: str, layouts: dict[Node, Layout], memory: Memory, target: Any, write: Callable[..., None] | None
-) -> Function | None:
+    node: Node, name: str, layouts: dict[Node, Layout], memory: Memory, target: Any, plan: Any,
+    write: Callable[..., None] | None,
+) -> Function | None:  # fmt: skip
     """The function of a node that lowers itself, or that ``write(code, *inputs, **params)`` does; None if neither."""
     if write is None and type(node.op).lower is Primitive.lower:
         return None
     f = Function(name, KERNEL, attributes=target.attributes)
-    code = Moves(f, node, layouts, memory, target)
+    code = Moves(f, node, layouts, memory, target, plan)
     if node.size:
         (write or node.op.lower)(code, *(code.view(x) for x in node.inputs), **node.params)
     f.ret()

@@ -176,6 +176,9 @@ class Uniform(_Draw):
     def forward(self, key: Any, offset: int, shape: tuple[int, ...], dtype: Any) -> Any:
         return self.generator(key, offset).uniform(shape, dtype)
 
+    def lower(self, code: Any, key: Any, offset: int, shape: tuple[int, ...], dtype: Any) -> None:
+        code.random(key, offset).uniform()
+
     def shape(self, key: Any, offset: int, shape: tuple[int, ...], dtype: Any) -> tuple[int, ...]:
         return shape
 
@@ -189,12 +192,18 @@ class Normal(Uniform):
     def forward(self, key: Any, offset: int, shape: tuple[int, ...], dtype: Any) -> Any:
         return self.generator(key, offset).normal(shape, dtype)
 
+    def lower(self, code: Any, key: Any, offset: int, shape: tuple[int, ...], dtype: Any) -> None:
+        code.random(key, offset).normal()
+
 
 class Integers(_Draw):
     """Integers in [low, high), as ``Generator.integers``."""
 
     def forward(self, key: Any, offset: int, low: int, high: int, shape: tuple[int, ...]) -> Any:
         return self.generator(key, offset).integers(low, high, shape)
+
+    def lower(self, code: Any, key: Any, offset: int, low: int, high: int, shape: tuple[int, ...]) -> None:
+        code.random(key, offset).integers(low, high)
 
     def shape(self, key: Any, offset: int, low: int, high: int, shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape
@@ -208,6 +217,9 @@ class Permutation(_Draw):
 
     def forward(self, key: Any, offset: int, n: int) -> Any:
         return self.generator(key, offset).permutation(n)
+
+    def lower(self, code: Any, key: Any, offset: int, n: int) -> None:
+        code.random(key, offset).permutation()
 
     def shape(self, key: Any, offset: int, n: int) -> tuple[int, ...]:
         return (n,)

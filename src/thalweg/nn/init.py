@@ -10,10 +10,12 @@ import math
 import numpy as np
 
 from ..core.modes import no_grad
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, wrap
 from ..errors import ArgumentError, ShapeError
+from ..ops import elementwise as e
+from ..ops import linalg
+from ..ops.quantile import normal_quantile
 from ..ops.random import Generator, default_generator
-from ..ops.special import normal_quantile
 
 __all__ = [
     "calculate_gain",
@@ -170,7 +172,8 @@ def trunc_normal_(
         low, high = -high, -low
     p, q = (0.5 * math.erfc(-z / math.sqrt(2)) for z in (low, high))
     u = (generator or default_generator).uniform(tuple(tensor.shape), np.dtype(np.float64))
-    return tensor.copy_(np.clip(mean + sign * std * normal_quantile(p + (q - p) * u), a, b))
+    drawn = normal_quantile(u * (q - p) + p) * (sign * std) + mean
+    return tensor.copy_(wrap(e.minimum(e.maximum(drawn, float(a)), float(b))))
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
@@ -237,8 +240,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     wide = rows < columns
     shape = (columns, rows) if wide else (rows, columns)
     noise = (generator or default_generator).normal(shape, np.dtype(np.float64))
-    q, r = np.linalg.qr(noise)
-    q *= np.where(np.diagonal(r) < 0, -1.0, 1.0)  # without this the distribution would not be uniform
+    q = linalg.orthogonal_factor(wrap(noise))
     return tensor.copy_(gain * (q.T if wide else q).reshape(tuple(tensor.shape)))
 
 
@@ -252,8 +254,8 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
         raise ShapeError(f"sparse_: needs a matrix, got shape {tuple(tensor.shape)}")
     rows, columns = tensor.shape
     source = generator or default_generator
-    value = std * source.normal((rows, columns), np.dtype(np.float64))
+    value = wrap(std * source.normal((rows, columns), np.dtype(np.float64)))
     zeros = math.ceil(sparsity * rows)
     for column in range(columns):
-        value[source.permutation(rows)[:zeros], column] = 0
+        value[wrap(source.permutation(rows))[:zeros], column] = 0
     return tensor.copy_(value)

@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dtypes import INT64, as_numpy_dtype, default_float, dtype, promote_numpy, scalar_dtype
-from ..core.modes import state
+from ..core.dtypes import FLOAT64, INT64, as_numpy_dtype, default_float, dtype, promote_numpy, scalar_dtype
 from ..core.tensor import Tensor, wrap
 from ..errors import DtypeError, ShapeError, ThalwegError
-from .base import convert
+from .base import convert, isfinite
+from .broadcast import reshape, sum_
+from .elementwise import ge, gt, le, logical_and, lt
 from .random import Generator, default_generator, require_float
+from .ranges import check_all
+from .sampling import pick_distinct, pick_repeated
 
 Shape = Any
 
@@ -338,34 +341,33 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Gene
 def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
     """1 with the probability that ``input`` holds (or ``p``), else 0."""
     value = input._value
-    probability = value if p is None else p
-    if state.tracer is None and not np.all((np.asarray(probability) >= 0) & (np.asarray(probability) <= 1)):
-        raise ThalwegError("bernoulli: probabilities must lie between 0 and 1")
+    given = input if p is None else p
+    probability = given._value if isinstance(given, Tensor) else np.asarray(given)
+    possible = logical_and(ge(probability, 0), le(probability, 1))
+    check_all(possible, ThalwegError, "bernoulli: probabilities must lie between 0 and 1")
     draw = (generator or default_generator).uniform(value.shape, default_float())
-    return convert(wrap(draw < probability), dtype=value.dtype)
+    return convert(wrap(lt(draw, probability)), dtype=value.dtype)
 
 
 def multinomial(
     input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
 ) -> Tensor:
     """Positions drawn with the weights in the rows of ``input``: (n,) or (m, n) -> (..., num_samples) int64."""
-    weights = np.asarray(input._value, np.float64)
-    rows = weights.reshape(-1, weights.shape[-1])
-    if not np.all(np.isfinite(rows)) or np.any(rows < 0) or np.any(rows.sum(1) <= 0):
-        raise ThalwegError("multinomial: weights must be finite, not negative, and not all zero")
-    if not replacement and np.any((rows > 0).sum(1) < num_samples):
-        raise ThalwegError(f"multinomial: can't draw {num_samples} samples without replacement from fewer weights")
+    shape, wide = input._value.shape, convert(input._value, dtype=FLOAT64)
+    rows = reshape(wide, shape=(math.prod(shape[:-1]), shape[-1]))
+    possible, used = logical_and(isfinite(rows), ge(rows, 0)), convert(gt(rows, 0), dtype=INT64)
+    counts = sum_(used, dims=(1,), keepdim=False)
+    error = "multinomial: weights must be finite, not negative, and not all zero"
+    check_all(possible, ThalwegError, error)
+    check_all(ge(counts, 1), ThalwegError, error)
     source = generator or default_generator
     if replacement:
-        edges = np.cumsum(rows, 1)
-        draws = source.uniform((len(rows), num_samples), np.dtype(np.float64)) * edges[:, -1:]
-        picks = np.stack([np.searchsorted(e, d, side="right") for e, d in zip(edges, draws, strict=True)])
-        picks = np.minimum(picks, rows.shape[1] - 1)
-    else:  # the largest of u ** (1 / w), Efraimidis and Spirakis (2006)
-        with np.errstate(divide="ignore"):
-            keys = np.log1p(-source.uniform(rows.shape, np.dtype(np.float64))) / rows
-        picks = np.argsort(-keys, axis=1, kind="stable")[:, :num_samples]
-    return wrap(picks.astype(np.int64).reshape(*weights.shape[:-1], num_samples))
+        picks = pick_repeated(rows, source.uniform((rows.shape[0], num_samples), FLOAT64))
+    else:
+        error = f"multinomial: can't draw {num_samples} samples without replacement from fewer weights"
+        check_all(ge(counts, num_samples), ThalwegError, error)
+        picks = pick_distinct(rows, source.uniform(rows.shape, FLOAT64), count=num_samples)
+    return wrap(reshape(picks, shape=(*shape[:-1], num_samples)))
 
 
 __all__ = [

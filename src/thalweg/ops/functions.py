@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.dtypes import BOOL, as_numpy_dtype, default_float, dtype, from_numpy_dtype, result_dtype
+from ..core.dtypes import BOOL, FLOAT64, as_numpy_dtype, default_float, dtype, from_numpy_dtype, result_dtype
 from ..core.tensor import Tensor, wrap
 from ..errors import DtypeError, ShapeError
 from . import elementwise as e
 from . import linalg, reduce, rows
-from .base import convert, where
+from .base import convert, isfinite, quiet, where
 from .broadcast import count, reshape, sum_
 from .broadcast import mean as mean_
 from .dims import all_dims, one_dim
@@ -150,19 +150,30 @@ def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1
     return input + value * (tensor1 / tensor2)
 
 
+@quiet
 def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
     """|input - other| <= atol + rtol * |other|, elementwise."""
-    return wrap(np.isclose(input._value, other._value, rtol, atol, equal_nan))
+    a, b = input._value, other._value
+    target = result_dtype([a, b, 1.0]) if "f" in (a.dtype.kind, b.dtype.kind) else FLOAT64
+    a, b = convert(a, dtype=target), convert(b, dtype=target)
+    near = e.le(e.abs_(e.sub(a, b)), e.abs_(b) * rtol + atol)
+    close = e.logical_or(e.logical_and(near, isfinite(b)), e.eq(a, b))
+    return wrap(e.logical_or(close, e.logical_and(e.isnan(a), e.isnan(b))) if equal_nan else close)
 
 
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """Whether all elements are close; see ``isclose``."""
-    return bool(np.allclose(input._value, other._value, rtol, atol, equal_nan))
+    return bool(_all(isclose(input, other, rtol, atol, equal_nan)._value))
 
 
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether shapes and all elements are equal."""
-    return bool(np.array_equal(input._value, other._value))
+    a, b = input._value, other._value
+    return bool(a.shape == b.shape and _all(e.eq(a, b)))
+
+
+def _all(x: Any) -> Any:
+    return reduce.all_(x, dims=tuple(range(x.ndim)), keepdim=False)
 
 
 def result_type(tensor1: Any, tensor2: Any) -> dtype:

@@ -18,6 +18,7 @@ from .broadcast import expand as expand_to
 from .broadcast import reshape as reshape_to
 from .dims import all_dims, one_dim
 from .functions import logical_mask
+from .ranges import check_range
 
 __all__ = [
     "broadcast_tensors",
@@ -338,9 +339,7 @@ def _check_index(index: Tensor, size: int, name: str) -> None:
     value = index._value
     if value.dtype.kind not in "iu":
         raise IndexError(f"{name}: the index must be an integer tensor, not {index.dtype}")
-    if value.size and (value.min() < 0 or value.max() >= size):
-        bad = int(value.min() if value.min() < 0 else value.max())
-        raise IndexError(f"{name}: index {bad} is out of range for an axis of size {size}")
+    check_range(value, 0, size, IndexError, f"{name}: index {{value}} is out of range for an axis of size {size}")
 
 
 def check_places(input: Tensor, dim: int, index: Tensor, src: Tensor | None, name: str) -> int:
@@ -408,9 +407,12 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
 
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Tensor:
     """``value`` where ``mask`` holds, ``input`` elsewhere."""
-    fill = value.item() if isinstance(value, Tensor) and not value.requires_grad else value
-    filled = where(logical_mask(mask, "masked_fill"), fill, input)
-    return filled if filled._value.dtype == input._value.dtype else convert(filled, dtype=input._value.dtype)
+    own = input._value.dtype
+    if isinstance(value, Tensor) and value._value.ndim:
+        raise ShapeError(f"masked_fill: a value that is a tensor must be 0-d, got shape {tuple(value.shape)}")
+    fill = convert(value, dtype=own) if isinstance(value, Tensor) and value._value.dtype != own else value
+    filled: Tensor = where(logical_mask(mask, "masked_fill"), fill, input)
+    return filled if filled._value.dtype == own else convert(filled, dtype=own)
 
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:

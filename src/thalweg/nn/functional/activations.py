@@ -14,7 +14,7 @@ import numpy as np
 from ...core.tensor import Tensor, wrap
 from ...errors import ArgumentError, ShapeError
 from ...ops import elementwise as e
-from ...ops.base import where
+from ...ops.base import convert, where
 from ...ops.creation import rand_like
 from ...ops.dims import one_dim
 from ...ops.elementwise import sigmoid, tanh
@@ -304,12 +304,14 @@ def gumbel_softmax(
     """
     value = logits._value
     u = (generator or default_generator).uniform(value.shape, value.dtype)
-    waiting = np.maximum(-np.log1p(-u), np.finfo(value.dtype).tiny)  # exponentially distributed, never 0
-    soft: Tensor = softmax((logits + wrap(-np.log(waiting))) / tau, dim)
+    tiny = float(np.finfo(value.dtype).tiny)
+    waiting = e.maximum(e.neg(e.log1p(e.neg(u))), tiny)  # exponentially distributed, never 0
+    soft: Tensor = softmax((logits + wrap(e.neg(e.log(waiting)))) / tau, dim)
     if not hard:
         return soft
-    one_hot = wrap(np.zeros(value.shape, value.dtype))
-    np.put_along_axis(one_hot._value, soft.argmax(dim, keepdim=True)._value, 1, axis=dim)
+    d = one_dim(dim, value.ndim, "gumbel_softmax")
+    places = wrap(np.arange(value.shape[d]).reshape(-1, *(1,) * (value.ndim - 1 - d)))
+    one_hot: Tensor = convert(e.eq(soft.argmax(dim, keepdim=True), places), dtype=value.dtype)
     return one_hot - soft.detach() + soft
 
 

@@ -15,6 +15,7 @@ from ...ops import rows
 from ...ops.base import convert, where
 from ...ops.broadcast import reshape
 from ...ops.index import gather
+from ...ops.ranges import check_range
 from ...ops.shape import permute
 from .reduction import expected, reduce_loss, settle
 
@@ -259,13 +260,12 @@ def _ignored(target: Tensor, ignore_index: int) -> Tensor | None:
 def check_classes(name: str, target: Tensor, classes: int, ignored: Tensor | None = None) -> None:
     """Raise a TargetError that names the first target that is no class, unless it is ignored."""
     t = target._value
-    if type(t) is not np.ndarray:  # traced: no values to look at
-        return
-    wrong = (t < 0) | (t >= classes)
     if ignored is not None:
-        wrong &= ~ignored._value
-    if np.logical_or.reduce(wrong, axis=None):
-        raise TargetError(
-            f"{name}: target {t[wrong][0]} is none of the {classes} classes; classes are numbered from 0 to "
-            f"{classes - 1}"
-        )
+        t = where(ignored._value, 0, t)
+    check_range(
+        t,
+        0,
+        classes,
+        TargetError,
+        f"{name}: target {{value}} is none of the {classes} classes; classes are numbered from 0 to {classes - 1}",
+    )

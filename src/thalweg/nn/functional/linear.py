@@ -8,11 +8,14 @@ import numpy as np
 
 from ...core.dtypes import INT64
 from ...core.tensor import Tensor, wrap
-from ...errors import ArgumentError, DtypeError, ShapeError
+from ...core.value import SymbolicValue
+from ...errors import ArgumentError, DtypeError, ShapeError, TraceError
 from ...ops import linalg
-from ...ops.base import where
+from ...ops.base import convert, where
+from ...ops.elementwise import eq
 from ...ops.functions import clamp, norm
 from ...ops.index import take
+from ...ops.ranges import check_range
 from ...ops.shape import pad as pad_with
 from ...ops.shaping import index_select, narrow, reshape, unsqueeze
 
@@ -85,9 +88,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     index, count = input._value, weight._value.shape[0]
     if index.dtype.kind not in "iu":
         raise DtypeError(f"embedding: positions must be integers, not {input.dtype}")
-    if index.size and not 0 <= index.min() <= index.max() < count:
-        bad = index.min() if index.min() < 0 else index.max()
-        raise IndexError(f"embedding: position {bad} is out of range for a weight of {count} rows")
+    message = f"embedding: position {{value}} is out of range for a weight of {count} rows"
+    check_range(index, 0, count, IndexError, message)
     rows: Tensor = take(weight, index, pattern=("array",))
     if padding_idx is None:
         return rows
@@ -111,13 +113,15 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         raise DtypeError(f"one_hot: classes must be integers, not {tensor.dtype}")
     if num_classes == -1 and not index.size:
         raise ShapeError("one_hot: can't count the classes of an empty tensor; give num_classes")
+    if num_classes == -1 and isinstance(index, SymbolicValue):
+        raise TraceError(
+            "one_hot: the number of classes would depend on values in a compiled function; give num_classes"
+        )
     count = int(index.max()) + 1 if num_classes == -1 else num_classes
     if num_classes != -1 and num_classes < 1:
         raise ShapeError(f"one_hot: num_classes must be positive, got {num_classes}")
-    if index.size and not 0 <= index.min() <= index.max() < count:
-        bad = index.min() if index.min() < 0 else index.max()
-        raise ShapeError(f"one_hot: class {bad} is not in 0 … {count - 1}")
-    return wrap((index[..., None] == np.arange(count)).astype(INT64))
+    check_range(index, 0, count, ShapeError, f"one_hot: class {{value}} is not in 0 … {count - 1}")
+    return wrap(convert(eq(index[..., None], np.arange(count)), dtype=INT64))
 
 
 _NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}

@@ -15,6 +15,7 @@ from ...ops import functions as f
 from ...ops.base import where
 from ...ops.broadcast import reshape
 from ...ops.creation import as_tensor
+from ...ops.ranges import check_all
 from .reduction import (
     REDUCTIONS,
     check_same_shape,
@@ -201,12 +202,11 @@ def binary_cross_entropy(
 
 def _check_probabilities(name: str, argument: str, x: Tensor) -> None:
     value = x._value
-    if type(value) is np.ndarray and not np.logical_and.reduce((value >= 0) & (value <= 1), axis=None):
-        worst = value[~((value >= 0) & (value <= 1))].ravel()[0]
-        raise ArgumentError(
-            f"{name}: every {argument} must be a probability between 0 and 1, found {worst}; "
-            "for logits use binary_cross_entropy_with_logits"
-        )
+    message = (
+        f"{name}: every {argument} must be a probability between 0 and 1 (for logits use "
+        "binary_cross_entropy_with_logits)"
+    )
+    check_all(e.logical_and(e.ge(value, 0), e.le(value, 1)), ArgumentError, message, value)
 
 
 def _times(name: str, x: Tensor, argument: str, factor: Tensor | None) -> Tensor:
@@ -379,8 +379,7 @@ def _variance(name: str, var: Tensor | float, input: Tensor) -> Tensor:
     """The variance, checked, in a shape that broadcasts to the input's."""
     v = var if isinstance(var, Tensor) else as_tensor(var, dtype=input.dtype)
     shape, own = input._value.shape, v._value.shape
-    if type(v._value) is np.ndarray and np.logical_or.reduce(v._value < 0, axis=None):
-        raise ArgumentError(f"{name}: var must not be negative, found {v._value.min()}")
+    check_all(e.logical_not(e.lt(v._value, 0)), ArgumentError, f"{name}: var must not be negative", v._value)
     if not isinstance(var, Tensor) or own == shape or (shape and own == (*shape[:-1], 1)):
         return v
     if shape and own == shape[:-1]:

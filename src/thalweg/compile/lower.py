@@ -18,6 +18,7 @@ from .moves import special
 from .plain_products import plain_product
 from .plan import Plan
 from .schedule import Region, Schedule
+from .subnormal import guarded_program
 
 __all__ = ["Lowered", "lower"]
 
@@ -188,7 +189,7 @@ class _Lowering:
 
     def add_program(self) -> None:
         """All regions in turn."""
-        f = Function("program", KERNEL[:1], "i64", attributes=self.target.attributes)
+        f = Function("regions", KERNEL[:1], "i64", attributes=self.target.attributes)
         for i, region in enumerate(self.schedule.regions):
             chunk = self.plan.chunk[region]
             if isinstance(region.kernels[0], Test):
@@ -208,6 +209,7 @@ class _Lowering:
             f.call("llvm.memcpy.p0.p0.i64", [target, source, size, Value("false", "i1")], "void")
         f.ret(integer(0))
         self.module.add(f)
+        self.module.add(guarded_program("regions", self.target))
 
     def add_test(self, f: Function, kernel: Test) -> None:
         """Return from the program if the test fails."""

@@ -154,6 +154,7 @@ _WORKER = """
 ; What a worker thread does until the process ends; workers count from 1.
 define void @tw_worker(i64 %index) nounwind {
 entry:
+  call void @tw_flush()
   br label %idle
 idle: ; %naps counts how often it slept without finding work
   %naps = phi i64 [ 0, %entry ], [ 0, %run ], [ %naps_more, %asleep ]
@@ -329,7 +330,7 @@ def pool_text(target: Target) -> str:
     x86 = machine in ("x86_64", "amd64")
     ticks = _TICKS if x86 else 1000
     pool = filled(_STATE + _PARALLEL + _SHARED + _WORKER, {"spin": SPIN * ticks, "patience": PATIENCE * ticks})
-    return "".join([pool, sharing_text(ticks), _clock(machine, rest, x86), _waiting(machine, rest)])
+    return "".join([pool, flush_text(target), sharing_text(ticks), _clock(machine, rest, x86), _waiting(machine, rest)])
 
 
 def _clock(machine: str, rest: str, x86: bool) -> str:

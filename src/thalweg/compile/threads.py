@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from .native import Target
 from .sharing import filled, sharing_text
+from .subnormal import flush_text
 
 __all__ = ["pool_text"]
 

@@ -6,7 +6,7 @@ elements, C's columns are neighbours. Where C's old content is not asked for (be
 - A panel of B, two vectors of columns wide, goes through all rows of A tile by tile. It is read in place where its
   columns are neighbours and few rows use it, and packed before otherwise; packing a transposed B (a weight, in
   x W^T) transposes squares of one vector's size in registers.
-- Products of one to three rows with a transposed B are dot products: four rows of B at a time, no packing.
+- Products of a few rows, or to a few columns, with a transposed B are dot products: four rows of B at a time, no packing.
 - With k = 1 and beta = 1 a product is a rank-1 update: rows whose factor is exactly 0 are left alone, unless b holds
   NaN or an infinity.
 
@@ -26,6 +26,7 @@ __all__ = ["library_functions"]
 
 DEPTH = 1024  # of k at a time: a packed panel of it stays in the second-level cache
 NEAR_DEPTH = 384  # where rows of B are gathered from as many pages of memory
+NARROW = 4  # columns up to which dot products are faster than tiles that are mostly empty
 FEW = 3  # rows up to which a transposed B is not worth packing
 MANY = 40  # rows from which any B is,
 SOME = 16  # and one whose rows lie so far apart, in elements, that they get in each other's way in the cache
@@ -219,6 +220,8 @@ class _Products:
         self.shortcut(f, [(k, 1), (b_col, 1)], f.emit(f"fcmp oeq {beta}, {real(1.0, t).name}", "i1"), "tw_rank_one",
                       [m, n, alpha, a, a_row, b, c, c_row])  # fmt: skip
         few = f.emit(f"icmp sle {m}, {FEW}", "i1")
+        narrow = f.emit(f"icmp sle {n}, {NARROW}", "i1")
+        few = f.emit(f"or {few}, {narrow.name}", "i1")
         self.shortcut(f, [(b_row, 1), (a_col, 1)], few, "tw_dots",
                       [m, n, k, alpha, a, a_row, b, b_col, beta, c, c_row])  # fmt: skip
         self.thin(f)

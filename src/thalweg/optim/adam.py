@@ -24,7 +24,7 @@ def adam(gradient: Any, parameter: Any, state: State, hyper: Hyper) -> tuple[Any
     if hyper["amsgrad"]:
         largest = state.get("max_exp_avg_sq")
         new["max_exp_avg_sq"] = square = square if largest is None else maximum(largest, square)
-    scale = sqrt(square) / (1 - beta2**step) ** 0.5 + hyper["eps"]
+    scale = sqrt(square) * (1 - beta2**step) ** -0.5 + hyper["eps"]
     return decoupled(mean / scale * (lr / (1 - beta1**step)), parameter, hyper), new
 
 

@@ -210,7 +210,7 @@ class Sign(Unary):
     def lower(self, emit: Any, x: Any) -> Any:
         if x.dtype.kind in "bu":
             return emit.minimum(x, 1)
-        return emit.select(emit.gt(x, 0), 1, emit.select(emit.lt(x, 0), -1, x))
+        return emit.select(emit.gt(x, 0), 1, emit.select(emit.lt(x, 0), -1, emit.add(x, 0)))  # no -0, as in NumPy
 
 
 class Reciprocal(Unary):

@@ -56,7 +56,7 @@ def test_copies(dtype: str, target: Target) -> None:
     spread[1:6, 3:134] = a
     written = a.copy()
     written[::2, 5:105] = c[::2]
-    wide = np.tile(c[:1], wide.shape)
+    wide = np.tile(c[:1], a.shape)
     steps = ((index, {"index": (slice(0, 5, 2), slice(5, 105))}),)
     odd = ((permute, {"dims": (1, 0)}), (reshape, {"shape": (655,)}))
     compare(

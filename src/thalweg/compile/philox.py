@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,11 +76,10 @@ class Draw:
         buffer = self.f.alloca("i64", 4 * PIECE)
         with self.pieces(out.size, each) as (block, first, count):
             self.words(buffer, block, PIECE)
+            self.mapped(count, work.itemsize, partial(self.some_uniform, buffer, first))
 
-            def some(emit: Lanes, index: Value) -> None:
-                self.put(emit, unit(emit, buffer, index, out.dtype), first, index)
-
-            self.mapped(count, work.itemsize, some)
+    def some_uniform(self, buffer: Value, first: Value, emit: Lanes, index: Value) -> None:
+        self.put(emit, unit(emit, buffer, index, self.code.out.dtype), first, index)
 
     def put(self, emit: Lanes, value: Lane, first: Value, index: Value) -> None:
         """Store results at element ``first + index``."""
@@ -97,14 +97,8 @@ class Draw:
         with self.pieces(n // 2, each) as (block, first, count):
             self.words(radii, block, PIECE)
             self.words(angles, f.add(block, half // each), PIECE + 1)
-            second = f.add(first, half)
-
-            def some(emit: Lanes, index: Value) -> None:
-                radius, angle = polar(emit, unit(emit, radii, index, dtype), unit(emit, shift, index, dtype))
-                self.put(emit, emit.mul(radius, emit.cos(angle)), first, index)
-                self.put(emit, emit.mul(radius, emit.sin(angle)), second, index)
-
-            self.mapped(count, dtype.itemsize, some)
+            places = first, f.add(first, half)
+            self.mapped(count, dtype.itemsize, partial(self.some_normal, radii, shift, dtype, places))
         if n % 2:
             self.words(radii, (half - 1) // each, 1)
             self.words(angles, (2 * half - 1) // each, 1)
@@ -114,18 +108,22 @@ class Draw:
             radius, angle = polar(emit, u, v)
             self.put(emit, emit.mul(radius, emit.cos(angle)), integer(half - 1), integer(0))
 
+    def some_normal(self, us: Value, vs: Value, dtype: Any, places: Any, emit: Lanes, index: Value) -> None:
+        radius, angle = polar(emit, unit(emit, us, index, dtype), unit(emit, vs, index, dtype))
+        self.put(emit, emit.mul(radius, emit.cos(angle)), places[0], index)
+        self.put(emit, emit.mul(radius, emit.sin(angle)), places[1], index)
+
     def integers(self, low: int, high: int) -> None:
         """Fill ``code.out`` with integers in [low, high)."""
         buffer = self.f.alloca("i64", 4 * PIECE)
         with self.pieces(self.code.out.size, 4) as (block, first, count):
             self.words(buffer, block, PIECE)
+            self.mapped(count, 8, partial(self.some_integers, buffer, first, low, high))
 
-            def some(emit: Lanes, index: Value) -> None:
-                words = Lane(load_bits(emit, buffer, index, 64), np.uint64)
-                below = Lane(scaled(emit, words, high - low).value, np.int64)
-                self.put(emit, emit.add(below, emit.constant(low, np.int64)), first, index)
-
-            self.mapped(count, 8, some)
+    def some_integers(self, buffer: Value, first: Value, low: int, high: int, emit: Lanes, index: Value) -> None:
+        words = Lane(load_bits(emit, buffer, index, 64), np.uint64)
+        below = Lane(scaled(emit, words, high - low).value, np.int64)
+        self.put(emit, emit.add(below, emit.constant(low, np.int64)), first, index)
 
     def permutation(self) -> None:
         """Fill ``code.out`` with the order of as many random words, equal ones as they come.

@@ -6,12 +6,13 @@ elements, C's columns are neighbours. Where C's old content is not asked for (be
 - A panel of B, two vectors of columns wide, goes through all rows of A tile by tile. It is read in place where its
   columns are neighbours and few rows use it, and packed before otherwise; packing a transposed B (a weight, in
   x W^T) transposes squares of one vector's size in registers.
-- Products of a few rows, or to a few columns, with a transposed B are dot products: four rows of B at a time, no packing.
+- Products of one to three rows with a transposed B are dot products: four rows of B at a time, no packing.
+- Products to a few columns have functions of their own (products_narrow.py).
 - With k = 1 and beta = 1 a product is a rank-1 update: rows whose factor is exactly 0 are left alone, unless b holds
   NaN or an infinity.
 
-Each element is added up in the order of k, in blocks, whatever rows are computed together: a product cut
-into ranges of rows gives the same bits.
+Each element is added up in the order of k, in blocks, whatever rows are computed together: a product cut into ranges
+of four rows or more gives the same bits.
 """
 
 from __future__ import annotations
@@ -20,13 +21,17 @@ from typing import Any
 
 from .ir import Function, Module, Value, integer, real, vector_type
 from .memory import load_vector, mask_below, store_vector
+from .products_narrow import LONGEST, Narrow
+from .products_packing import Packing, tile_height, tile_heights
 from .tiles import SUFFIX, Tiles
 
 __all__ = ["library_functions"]
 
 DEPTH = 1024  # of k at a time: a packed panel of it stays in the second-level cache
 NEAR_DEPTH = 384  # where rows of B are gathered from as many pages of memory
-NARROW = 4  # columns up to which dot products are faster than tiles that are mostly empty
+ROWS = 240  # of A at a time, which stay in the second-level cache while all panels of B use them
+FEWER_ROWS = 120  # where they are packed
+FAR_COLUMNS = 512  # of a transposed A, apart by so many elements or more, are packed
 FEW = 3  # rows up to which a transposed B is not worth packing
 MANY = 40  # rows from which any B is,
 SOME = 16  # and one whose rows lie so far apart, in elements, that they get in each other's way in the cache
@@ -48,14 +53,17 @@ class _Products:
         self.lanes = target.lanes(type)
         self.tiles = Tiles(module, target, type)
         self.width = 2 * self.lanes
+        self.packing = Packing(module, target, type)
+        self.narrow = Narrow(module, target, type, self.tiles)
 
     def add_all(self) -> None:
         self.tiles.add_all()
-        self.add_copying()
-        self.add_transposing()
+        self.packing.add_all()
+        self.narrow.add_all()
         self.add_panel()
         self.add_rank_one()
         self.add_dots()
+        self.add_blocks()
         self.add_product()
 
     def function(self, name: str, params: list[tuple[str, str]], inside: bool = True) -> Function:
@@ -65,216 +73,160 @@ class _Products:
     def vector(self) -> str:
         return vector_type(self.type, self.lanes)
 
-    # -- packing ------------------------------------------------------------------------------------------
-
-    def add_copying(self) -> None:
-        """``tw_copy(k, width, b, b_row, b_col, out)``: a panel of any strides, the columns that are missing as 0."""
-        params = [("i64", "k"), ("i64", "width"), ("ptr", "b"), ("i64", "b_row"), ("i64", "b_col"), ("ptr", "out")]
-        f = self.function("tw_copy", params)
-        k, width, b, b_row, b_col, out = f.params
-        near = f.emit(f"icmp eq {b_col}, 1", "i1")
-        f.branch_if(near, "rows", "elements")
-        f.start("rows")
-        masks = [mask_below(f, self.clipped(f, width, v), self.lanes) for v in range(2)]
-        with f.loop(0, k) as loop:
-            source = f.offset(b, f.mul(loop.index, b_row), self.type)
-            target = f.offset(out, f.mul(loop.index, self.width), self.type)
-            for v in range(2):
-                value = load_vector(
-                    f, f.offset(source, v * self.lanes, self.type), 1, self.type, self.lanes, masks[v]
-                )
-                store_vector(f, value, f.offset(target, v * self.lanes, self.type), 1, None)
-        f.ret()
-        f.start("elements")
-        with f.loop(0, k) as loop:
-            target = f.offset(out, f.mul(loop.index, self.width), self.type)
-            source = f.offset(b, f.mul(loop.index, b_row), self.type)
-            with f.loop(0, width) as inner:
-                value = f.load(f.offset(source, f.mul(inner.index, b_col), self.type), self.type)
-                f.store(value, f.offset(target, inner.index, self.type))
-            with f.loop(width, self.width) as inner:
-                f.store(real(0.0, self.type), f.offset(target, inner.index, self.type))
-        f.ret()
-        self.module.add(f)
-
-    def clipped(self, f: Function, width: Value, vector: int) -> Value:
-        """Columns of a panel that fall into one of its vectors, at least 0."""
-        rest = f.add(width, -vector * self.lanes)
-        some = f.emit(f"icmp sgt {rest}, 0", "i1")
-        return f.emit(f"select {some}, {rest}, i64 0", "i64")
-
-    def add_transposing(self) -> None:
-        """``tw_turn(k, width, b, b_col, out)``: a panel whose columns are rows in memory (b_row = 1)."""
-        params = [("i64", "k"), ("i64", "width"), ("ptr", "b"), ("i64", "b_col"), ("ptr", "out")]
-        f = self.function("tw_turn", params)
-        k, width, b, b_col, out = f.params
-        with f.loop(0, self.width, self.lanes) as half:
-            columns = f.binary("sub", width, half.index)
-            source = f.offset(b, f.mul(half.index, b_col), self.type)
-            target = f.offset(out, half.index, self.type)
-            with f.loop(0, k, self.lanes) as loop:
-                left = f.binary("sub", k, loop.index)
-                self.square(f, f.offset(source, loop.index, self.type), b_col, columns, left,
-                            f.offset(target, f.mul(loop.index, self.width), self.type))  # fmt: skip
-        f.ret()
-        self.module.add(f)
-
-    def square(self, f: Function, source: Value, step: Value, columns: Value, left: Value, target: Value) -> None:
-        """Up to ``lanes`` columns by ``left`` rows of B, transposed in registers."""
-        n = self.lanes
-        whole = f.emit(f"icmp sge {columns}, {n}", "i1")
-        deep = f.emit(f"icmp sge {left}, {n}", "i1")
-        both = f.emit(f"and {whole}, {deep.name}", "i1")
-        full, cut, done = f.fresh("full"), f.fresh("cut"), f.fresh("done")
-        f.branch_if(both, full, cut)
-        f.start(full)
-        rows = [
-            load_vector(f, f.offset(source, f.mul(step, i), self.type), 1, self.type, n, None) for i in range(n)
-        ]
-        for i, row in enumerate(self.transposed(f, rows)):
-            store_vector(f, row, f.offset(target, i * self.width, self.type), 1, None)
-        f.branch(done)
-        f.start(cut)
-        deepest = f.emit(f"select {deep}, i64 {n}, {left}", "i64")
-        some = f.emit(f"icmp sgt {columns}, 0", "i1")
-        present = f.emit(f"select {some}, {columns}, i64 0", "i64")
-        present = f.emit(f"select {whole}, i64 {n}, {present}", "i64")
-        with f.loop(0, deepest) as rows_loop:
-            place = f.offset(target, f.mul(rows_loop.index, self.width), self.type)
-            start = f.offset(source, rows_loop.index, self.type)
-            with f.loop(0, present) as inner:
-                value = f.load(f.offset(start, f.mul(inner.index, step), self.type), self.type)
-                f.store(value, f.offset(place, inner.index, self.type))
-            with f.loop(present, n) as inner:
-                f.store(real(0.0, self.type), f.offset(place, inner.index, self.type))
-        f.branch(done)
-        f.start(done)
-
-    def transposed(self, f: Function, rows: list[Value]) -> list[Value]:
-        """The square of vectors with rows and columns exchanged: blocks of half the size change places, and so on."""
-        n, type = self.lanes, self.vector()
-        rows = list(rows)
-        half = n // 2
-        while half:
-            for i in range(n):
-                if i & half:
-                    continue
-                a, b = rows[i], rows[i + half]
-                low = [j if not j & half else n + j - half for j in range(n)]
-                high = [j + half if not j & half else n + j for j in range(n)]
-                for place, picks in ((i, low), (i + half, high)):
-                    numbers = ", ".join(f"i32 {p}" for p in picks)
-                    rows[place] = f.emit(f"shufflevector {a}, {b}, <{n} x i32> <{numbers}>", type)
-            half //= 2
-        return rows
-
     # -- panels -------------------------------------------------------------------------------------------
 
     def add_panel(self) -> None:
-        """``tw_panel``: all rows of A times one panel of B, in tiles of nearly equal height."""
+        """``tw_panel``: rows of A times one panel of B, in tiles of nearly equal height.
+
+        ``a_step`` is how far a row of A moves the next tile, a_row or, where tiles of A are packed, their depth.
+        """
         t = self.type
         params = [
-            ("i64", "m"), ("i64", "k"), (t, "alpha"), ("ptr", "a"), ("i64", "a_row"), ("i64", "a_col"), ("ptr", "b"),
-            ("i64", "b_row"), (t, "beta"), ("ptr", "c"), ("i64", "c_row"), ("i64", "width"),
+            ("i64", "m"), ("i64", "k"), (t, "alpha"), ("ptr", "a"), ("i64", "a_row"), ("i64", "a_col"),
+            ("i64", "a_step"), ("ptr", "b"), ("i64", "b_row"), (t, "beta"), ("ptr", "c"), ("i64", "c_row"),
+            ("i64", "width"),
         ]  # fmt: skip
         f = self.function("tw_panel", params)
-        m, k, alpha, a, a_row, a_col, b, b_row, beta, c, c_row, width = f.params
+        m, k, alpha, a, a_row, a_col, a_step, b, b_row, beta, c, c_row, width = f.params
         most = self.tiles.rows
-        blocks = f.emit(f"udiv {f.add(m, most - 1)}, {most}", "i64")
-        height = f.emit(f"udiv {m}, {blocks.name}", "i64")
-        longer = f.emit(f"urem {m}, {blocks.name}", "i64")
+        blocks, height, longer = tile_heights(f, m, most)
         turned = f.emit(f"icmp eq {a_row}, 1", "i1")
         wide = f.emit(f"icmp sgt {width}, {self.lanes}", "i1")
         first = f.add(
             f.emit(f"select {turned}, i64 {2 * (most + 1)}, i64 0", "i64"),
             f.emit(f"select {wide}, i64 {most + 1}, i64 0", "i64"),
         )
+        packed = f.emit(f"icmp ne {a_step}, {a_row.name}", "i1")
         table = f.offset(Value(f"@tw_tiles_{self.suffix}", "ptr"), first, "ptr")
         with f.loop(0, blocks, 1, [a, c]) as loop:
             place_a, place_c = loop.values
-            more = f.emit(f"icmp slt {loop.index}, {longer.name}", "i1")
-            rows = f.add(height, f.emit(f"zext {more} to i64", "i64"))
+            rows = tile_height(f, loop.index, height, longer)
             tile = f.load(f.offset(table, rows, "ptr"), "ptr")
-            args = [k, alpha, place_a, a_row, a_col, b, b_row, beta, place_c, c_row, width]
+            apart = f.emit(f"select {packed}, {rows}, {a_col}", "i64")
+            args = [k, alpha, place_a, a_row, apart, b, b_row, beta, place_c, c_row, width]
             f.do(f"call void {tile.name}({', '.join(map(str, args))})")
             loop.next = [
-                f.offset(place_a, f.mul(rows, a_row), t), f.offset(place_c, f.mul(rows, c_row), t),
+                f.offset(place_a, f.mul(rows, a_step), t), f.offset(place_c, f.mul(rows, c_row), t),
             ]  # fmt: skip
         f.ret()
         self.module.add(f)
 
-    def add_product(self) -> None:
-        """``tw_gemm``: panel after panel, with what is special before."""
-        t = self.type
-        params = [
-            ("i64", "m"), ("i64", "n"), ("i64", "k"), (t, "alpha"), ("ptr", "a"), ("i64", "a_row"), ("i64", "a_col"),
-            ("ptr", "b"), ("i64", "b_row"), ("i64", "b_col"), (t, "beta"), ("ptr", "c"), ("i64", "c_row"),
+    def params(self) -> list[tuple[str, str]]:
+        """What ``tw_gemm`` is given."""
+        return [
+            ("i64", "m"), ("i64", "n"), ("i64", "k"), (self.type, "alpha"), ("ptr", "a"), ("i64", "a_row"),
+            ("i64", "a_col"), ("ptr", "b"), ("i64", "b_row"), ("i64", "b_col"), (self.type, "beta"), ("ptr", "c"),
+            ("i64", "c_row"),
         ]  # fmt: skip
-        f = self.function("tw_gemm", params, inside=False)
+
+    def add_product(self) -> None:
+        """``tw_gemm``: what is special, and all else by ``tw_blocks``."""
+        t = self.type
+        f = self.function("tw_gemm", self.params(), inside=False)
         m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row = f.params
         empty = f.emit(f"icmp sle {m}, 0", "i1")
         with f.when(empty):
             f.ret()
             f.start(f.fresh("unreached"))
-        near = f.emit(f"icmp eq {b_col}, 1", "i1")
         self.shortcut(f, [(k, 1), (b_col, 1)], f.emit(f"fcmp oeq {beta}, {real(1.0, t).name}", "i1"), "tw_rank_one",
                       [m, n, alpha, a, a_row, b, c, c_row])  # fmt: skip
         few = f.emit(f"icmp sle {m}, {FEW}", "i1")
-        narrow = f.emit(f"icmp sle {n}, {NARROW}", "i1")
-        few = f.emit(f"or {few}, {narrow.name}", "i1")
         self.shortcut(f, [(b_row, 1), (a_col, 1)], few, "tw_dots",
                       [m, n, k, alpha, a, a_row, b, b_col, beta, c, c_row])  # fmt: skip
+        self.few_columns(f)
         self.thin(f)
+        f.call(f"tw_blocks_{self.suffix}", f.params, "void", declare=False)
+        f.ret()
+        self.module.add(f)
+
+    def few_columns(self, f: Function) -> None:
+        """A C of few columns and no other neighbours is left to functions for each number of them."""
+        m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row = f.params
+        narrow = f.emit(f"icmp sle {n}, {self.narrow.most}", "i1")
+        alone = f.emit(f"icmp eq {c_row}, {n.name}", "i1")
+        with f.when(f.emit(f"and {narrow}, {alone.name}", "i1")):
+            for number in range(1, self.narrow.most + 1):
+                here = f.emit(f"icmp eq {n}, {number}", "i1")
+                self.shortcut(f, [(a_row, 1)], here, self.narrow.stem("turned", number),
+                              [m, k, alpha, a, a_col, b, b_row, b_col, beta, c])  # fmt: skip
+                long = f.emit(f"icmp sge {k}, {self.narrow.shortest(number)}", "i1")
+                long = f.emit(f"and {long}, {here.name}", "i1")
+                self.shortcut(f, [(a_col, 1), (b_row, 1)], long, self.narrow.stem("dots", number),
+                              [m, k, alpha, a, a_row, b, b_col, beta, c])  # fmt: skip
+                short = f.emit(f"icmp sle {k}, {LONGEST}", "i1")
+                more = f.emit(f"icmp sgt {m}, {FEW}", "i1")
+                fits = f.emit(f"and {long}, {f.emit(f'and {short}, {more.name}', 'i1').name}", "i1")
+                self.shortcut(f, [(a_col, 1)], fits, self.narrow.stem("gathered", number),
+                              [m, k, alpha, a, a_row, b, b_row, b_col, beta, c])  # fmt: skip
+
+    def add_blocks(self) -> None:
+        """``tw_blocks``: blocks of k, blocks of rows, and panel after panel for each."""
+        t = self.type
+        f = self.function("tw_blocks", self.params())
+        m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row = f.params
+        near = f.emit(f"icmp eq {b_col}, 1", "i1")
+        turn = f.emit(f"icmp eq {b_row}, 1", "i1")
+        pack = self.worth_packing(f, near)
+        pack_a = self.worth_packing_rows(f)
+        panel = f.alloca(t, DEPTH * self.width)
+        store = f.alloca(t, FEWER_ROWS * NEAR_DEPTH + self.packing.spare)
+        either = f.emit(f"or {near}, {pack_a.name}", "i1")
+        depth = f.emit(f"select {either}, i64 {NEAR_DEPTH}, i64 {DEPTH}", "i64")
+        most = f.emit(f"select {pack_a}, i64 {FEWER_ROWS}, i64 {ROWS}", "i64")
+        rounds = f.emit(f"udiv {f.add(f.add(k, depth), -1)}, {depth.name}", "i64")
+        some = f.emit(f"icmp sgt {k}, 0", "i1")
+        rounds = f.emit(f"select {some}, {rounds}, i64 1", "i64")  # one even for k = 0: C = beta C
+        blocks = f.emit(f"udiv {f.add(f.add(m, most), -1)}, {most.name}", "i64")
+        with f.loop(0, rounds) as outer, f.loop(0, blocks) as block:
+            start = f.mul(outer.index, depth)
+            length = self.least(f, f.binary("sub", k, start), depth)
+            first_row = f.mul(block.index, most)
+            rows = self.least(f, f.binary("sub", m, first_row), most)
+            first = f.emit(f"icmp eq {outer.index}, 0", "i1")
+            factor = f.emit(f"select {first}, {beta}, {real(1.0, t)}", t)
+            place_a = f.offset(f.offset(a, f.mul(start, a_col), t), f.mul(first_row, a_row), t)
+            row_b = f.offset(b, f.mul(start, b_row), t)
+            row_c = f.offset(c, f.mul(first_row, c_row), t)
+            with f.when(pack_a):
+                f.call(f"tw_rows_{self.suffix}", [rows, length, place_a, a_col, store], "void", declare=False)
+            place_a = f.emit(f"select {pack_a}, {store}, {place_a}", "ptr")
+            step = f.emit(f"select {pack_a}, {length}, {a_row}", "i64")
+            with f.loop(0, n, self.width) as loop:
+                width = self.least(f, f.binary("sub", n, loop.index), integer(self.width))
+                place_b = f.offset(row_b, f.mul(loop.index, b_col), t)
+                with f.when(pack):
+                    self.packing.fill(f, turn, length, width, place_b, b_row, b_col, panel)
+                source = f.emit(f"select {pack}, {panel}, {place_b}", "ptr")
+                stride = f.emit(f"select {pack}, i64 {self.width}, {b_row}", "i64")
+                args = [rows, length, alpha, place_a, a_row, a_col, step, source, stride, factor,
+                        f.offset(row_c, loop.index, t), c_row, width]  # fmt: skip
+                f.call(f"tw_panel_{self.suffix}", args, "void", declare=False)
+        f.ret()
+        self.module.add(f)
+
+    def worth_packing(self, f: Function, near: Value) -> Value:
+        """Whether panels of B are packed: always if its columns are apart, otherwise if enough rows use them."""
+        m, b_row = f.params[0], f.params[8]
         some = f.emit(f"icmp sge {m}, {SOME}", "i1")
         far = f.emit(f"icmp sge {b_row}, {FAR}", "i1")
         many = f.emit(f"icmp sge {m}, {MANY}", "i1")
         many = f.emit(f"or {many}, {f.emit(f'and {some}, {far.name}', 'i1').name}", "i1")
         apart = f.emit(f"icmp ne {b_row}, {self.width}", "i1")
         worth = f.emit(f"and {many}, {apart.name}", "i1")
-        pack = f.emit(f"select {near}, {worth}, i1 true", "i1")
-        turn = f.emit(f"icmp eq {b_row}, 1", "i1")
-        panel = f.alloca(t, DEPTH * self.width)
-        depth = f.emit(f"select {near}, i64 {NEAR_DEPTH}, i64 {DEPTH}", "i64")
-        deep = f.emit(f"icmp sgt {k}, {depth.name}", "i1")
-        steps = f.emit(f"udiv {f.add(f.add(k, depth), -1)}, {depth.name}", "i64")
-        rounds = f.emit(f"select {deep}, {steps}, i64 1", "i64")  # one even for k = 0: C = beta C
-        with f.loop(0, rounds) as outer:
-            start = f.mul(outer.index, depth)
-            left = f.binary("sub", k, start)
-            long = f.emit(f"icmp sgt {left}, {depth.name}", "i1")
-            length = f.emit(f"select {long}, {depth}, {left}", "i64")
-            first = f.emit(f"icmp eq {outer.index}, 0", "i1")
-            factor = f.emit(f"select {first}, {beta}, {real(1.0, t)}", t)
-            place_a = f.offset(a, f.mul(start, a_col), t)
-            row_b = f.offset(b, f.mul(start, b_row), t)
-            with f.loop(0, n, self.width) as loop:
-                rest = f.binary("sub", n, loop.index)
-                cut = f.emit(f"icmp slt {rest}, {self.width}", "i1")
-                width = f.emit(f"select {cut}, {rest}, i64 {self.width}", "i64")
-                place_b = f.offset(row_b, f.mul(loop.index, b_col), t)
-                with f.when(pack):
-                    self.packed(f, turn, length, width, place_b, b_row, b_col, panel)
-                source = f.emit(f"select {pack}, {panel}, {place_b}", "ptr")
-                stride = f.emit(f"select {pack}, i64 {self.width}, {b_row}", "i64")
-                args = [m, length, alpha, place_a, a_row, a_col, source, stride, factor, f.offset(c, loop.index, t),
-                        c_row, width]  # fmt: skip
-                f.call(f"tw_panel_{self.suffix}", args, "void", declare=False)
-        f.ret()
-        self.module.add(f)
+        return f.emit(f"select {near}, {worth}, i1 true", "i1")
 
-    def packed(
-        self, f: Function, turn: Value, length: Value, width: Value, b: Value, b_row: Value, b_col: Value, out: Value
-    ) -> None:
-        """Fill the panel in the way that fits B's strides."""
-        by_turning, by_copying, done = f.fresh("turn"), f.fresh("copy"), f.fresh("packed")
-        f.branch_if(turn, by_turning, by_copying)
-        f.start(by_turning)
-        f.call(f"tw_turn_{self.suffix}", [length, width, b, b_col, out], "void", declare=False)
-        f.branch(done)
-        f.start(by_copying)
-        f.call(f"tw_copy_{self.suffix}", [length, width, b, b_row, b_col, out], "void", declare=False)
-        f.branch(done)
-        f.start(done)
+    def worth_packing_rows(self, f: Function) -> Value:
+        """Whether tiles of a transposed A are packed: if many panels use it, and each column is a page of its own."""
+        n, a_row, a_col = f.params[1], f.params[5], f.params[6]
+        worth = f.emit(f"icmp eq {a_row}, 1", "i1")
+        for value, least in ((n, 4 * self.width), (a_col, FAR_COLUMNS)):
+            enough = f.emit(f"icmp sge {value}, {least}", "i1")
+            worth = f.emit(f"and {worth}, {enough.name}", "i1")
+        return worth
+
+    def least(self, f: Function, a: Value, b: Value) -> Value:
+        less = f.emit(f"icmp slt {a}, {b.name}", "i1")
+        return f.emit(f"select {less}, {a}, {b}", a.type)
 
     def shortcut(
         self, f: Function, equal: list[tuple[Value, int]], condition: Value, name: str, args: list[Value]
@@ -309,7 +261,7 @@ class _Products:
                     rest = f.binary("sub", n, loop.index)
                     cut = f.emit(f"icmp slt {rest}, {self.width}", "i1")
                     width = f.emit(f"select {cut}, {rest}, i64 {self.width}", "i64")
-                    args = [m, k, alpha, a, a_row, a_col, f.offset(b, loop.index, self.type), b_row, beta,
+                    args = [m, k, alpha, a, a_row, a_col, a_row, f.offset(b, loop.index, self.type), b_row, beta,
                             f.offset(c, loop.index, self.type), c_row, width]  # fmt: skip
                     f.call(f"tw_panel_{self.suffix}", args, "void", declare=False)
                 f.ret()

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from ..core.hooks import RemovableHandle, add_hook
+from ..core.modes import state as modes
 from ..core.tape import mark_changed
 from ..core.tensor import Tensor, wrap
 from ..errors import OptimizerError
+from .watching import followed, watch_hooks, watch_structure
 
 __all__ = ["Optimizer", "required"]
 
@@ -66,6 +68,12 @@ class Optimizer:
     """
 
     _opt_called: bool  # set by the schedulers: whether ``step`` has run since the first of them was made
+
+    def __init_subclass__(cls, tells_tracer: bool = False, **options: Any) -> None:
+        """``tells_tracer`` says of a class that its ``step`` tells a tracer what it reads; others are watched."""
+        super().__init_subclass__(**options)
+        if "step" in cls.__dict__ and not tells_tracer:
+            cls.step = followed(cls.__dict__["step"])  # type: ignore[method-assign]
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
@@ -175,6 +183,8 @@ class Optimizer:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients: set them to None, or to zeros in the same memory."""
+        if modes.tracer is not None:
+            watch_structure(self, modes.tracer)
         for group in self.param_groups:
             for p in group["params"]:
                 if set_to_none:
@@ -198,6 +208,8 @@ class Optimizer:
             hook(self, args, kwargs)
         if not (self._hooks["step_pre"] or self._hooks["step_post"]):
             self.__dict__.pop("step", None)
+        if modes.tracer is not None:
+            watch_hooks(self, modes.tracer)
         return result
 
     # -- hooks --------------------------------------------------------------------------------------------

@@ -18,13 +18,14 @@ from .checks import at_least_zero, number, unsupported
 from .optimizer import Group, Optimizer
 from .parts import Layout, Plan
 from .traced import traced_update
+from .watching import watch_structure
 
 __all__ = ["RuleOptimizer"]
 
 FLOAT32 = np.dtype(np.float32)
 
 
-class RuleOptimizer(Optimizer):
+class RuleOptimizer(Optimizer, tells_tracer=True):
     """An optimiser stated as one pure function; the base class applies it to the groups.
 
     ``rule(gradient, parameter, state, hyper)`` returns ``(change, new_state)``, and the step is parameter -= change.
@@ -142,6 +143,8 @@ class RuleOptimizer(Optimizer):
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        if modes.tracer is not None:
+            watch_structure(self, modes.tracer)
         for group in self.param_groups:
             params = [p for p in group["params"] if p._grad is not None]
             if params:

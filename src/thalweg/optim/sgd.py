@@ -133,7 +133,8 @@ class SGD(RuleOptimizer):
     def _update(self, group: Group, params: list[Tensor]) -> None:
         lr = group["lr"]
         if state.tracer is not None:
-            rate = None if number(lr) is not None else self._rate_over(group, params)
+            numeric = state.tracer.watch(IsNumber(group), "having a number as lr")
+            rate = None if numeric else self._rate_over(group, params)
             traced_update(self, group, params, state.tracer, rate)
             return
         if type(lr) is not float and number(lr) is None:
@@ -155,6 +156,17 @@ class SGD(RuleOptimizer):
             return value
         rows = rows_of(params, group["params"])
         return value[rows] if value.ndim == 1 else value[np.ix_(rows, rows)]
+
+
+class IsNumber:
+    """Whether the learning rate of a group is a number, as an entry that can be watched."""
+
+    def __init__(self, group: Group) -> None:
+        self.group = group
+
+    def get(self, key: str) -> bool:
+        lr = self.group["lr"]
+        return type(lr) is float or number(lr) is not None
 
 
 def rows_of(params: list[Tensor], group: list[Tensor]) -> Any:

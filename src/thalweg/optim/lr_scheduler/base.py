@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core.tape import mark_changed
 from ...core.modes import state
+from ...core.tape import mark_changed
 from ...core.tensor import Tensor, wrap
 from ...errors import OptimizerError
 from ..checks import number

@@ -48,8 +48,18 @@ def grown(kind: type[Builder], seed: int, exact: bool, steps: int) -> list[tuple
     graphs = []
     for i in range(TOGETHER):
         builder = kind(seed * TOGETHER + i, exact)
-        graphs.append((builder.grow(steps), builder.arrays))
+        graphs.append((builder.grow(steps), [normal_range(a) for a in builder.arrays]))
     return graphs
+
+
+def normal_range(array: Any) -> Any:
+    """Numbers neither so small nor so large that results become subnormal, which native programs flush to 0."""
+    if array.dtype != np.float32:
+        return array
+    small, large = np.float32(1e-30), np.float32(1e30)
+    with np.errstate(invalid="ignore"):
+        array = np.where((array != 0) & (np.abs(array) < small), np.copysign(small, array), array)
+        return np.where(np.isfinite(array) & (np.abs(array) > large), np.copysign(large, array), array)
 
 
 EXAMPLES = int(os.environ.get("THALWEG_RANDOM_GRAPHS", "1000")) // (4 * TOGETHER)

@@ -171,7 +171,7 @@ def test_batch_sizes(thalweg, batch_size, steps, monkeypatch):
     seen = []
     monkeypatch.setattr(progress.PlainProgress, "batch", lambda self, epoch, samples, loss: seen.append(samples))
     thalweg.table("t.csv", **thalweg.linear_columns(100))
-    thalweg("train", "t.csv", "--target", "y", "--batch-size", batch_size, "--epochs", 1)
+    thalweg("train", "t.csv", "--target", "y", "--batch-size", batch_size, "--epochs", 1, "--eager")
     assert len(seen) == steps
     assert seen[-1] == 70
 

@@ -87,12 +87,31 @@ def test_the_weights_of_the_best_epoch_are_kept():
 
 
 def test_a_stop_ends_the_epoch_after_the_step():
-    trainer = trainer_of(part(np.ones((10, 1)), np.ones((10, 1))), lr=0.01, batch_size=1)
+    trainer = trainer_of(part(np.ones((10, 1)), np.ones((10, 1))), lr=0.01, batch_size=1, eager=True)
     asked = []
     epoch = trainer.run_epoch(Silent(), lambda: asked.append(1) or len(asked) > 4)
     assert epoch.samples == 4
     assert trainer.run_epoch(Silent(), lambda: True) is None
     assert len(trainer.history) == 1
+
+
+def test_a_stop_ends_a_compiled_epoch_between_two_slices():
+    trainer = trainer_of(part(np.ones((5000, 1)), np.ones((5000, 1))), lr=0.01, batch_size=1)
+    asked = []
+    epoch = trainer.run_epoch(Silent(), lambda: asked.append(1) or len(asked) > 3)
+    assert 1 < epoch.samples < 5000
+    assert trainer.run_epoch(Silent(), lambda: True) is None
+
+
+def test_compiled_and_eager_epochs_agree():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((50, 3)), rng.standard_normal((50, 1))
+    options = {"lr": 0.05, "batch_size": 8, "momentum": 0.9, "clip_norm": 0.5}
+    first, second = (trainer_of(part(x, y), eager=eager, **options) for eager in (True, False))
+    for a, b in zip(run(first, 3), run(second, 3), strict=True):
+        assert a.samples == b.samples == 50
+        assert b.train_loss == pytest.approx(a.train_loss, rel=1e-5)
+        assert b.validation_loss == pytest.approx(a.validation_loss, rel=1e-5)
 
 
 def test_an_infinite_loss_is_an_error_that_names_epoch_and_rate():

@@ -347,7 +347,7 @@ class _Slices:
 
 def leaves(results: Any) -> list[Result]:
     """The places of tensors in a result."""
-    if type(results) is Result:
+    if isinstance(results, Result):
         return [results]
     if isinstance(results, dict):
         results = list(results.values())
@@ -358,7 +358,7 @@ def leaves(results: Any) -> list[Result]:
 
 def fill(results: Any, stacked: dict[int, Any], done: int) -> Any:
     """Stacked tensors in the places of a result."""
-    if type(results) is Result:
+    if isinstance(results, Result):
         return wrap(stacked[results.position][:done])
     if isinstance(results, dict):
         return {k: fill(v, stacked, done) for k, v in results.items()}

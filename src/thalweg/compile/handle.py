@@ -7,6 +7,7 @@ and views find theirs anew from the base's.
 
 from __future__ import annotations
 
+import operator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +19,16 @@ from ..errors import TraceError
 from ..ops import elementwise as e
 from ..ops.base import Elementwise, convert
 from ..ops.broadcast import expand, reshape
+from ..ops.index import index_put
 from ..ops.shape import index, view_scatter
-from .graph import Node, apply, constant
+from .graph import CONSTANT, Node, apply, constant
 from .lines import user_line
-from .operators import COMPARISONS, Operators
+from .operators import Operators, arrays_apart
 
 if TYPE_CHECKING:
     from .trace import Trace
 
-__all__ = ["Handle", "Number"]
+__all__ = ["Handle"]
 
 
 class Handle(Operators):
@@ -130,8 +132,16 @@ class Handle(Operators):
     def __setitem__(self, key: Any, value: Any) -> None:
         if key is Ellipsis:
             self.fill_with(value)
-        else:
+            return
+        pattern, arrays = arrays_apart(key if isinstance(key, tuple) else (key,))
+        if not arrays:
             self[key].fill_with(value)
+            return
+        source = self.trace.node_of(value)
+        if source.dtype != self.dtype:
+            source = apply(convert, source, dtype=self.dtype, line=user_line())
+        places = [self.trace.node_of(i) for i in arrays]
+        self.write(apply(index_put, self.node, source, *places, pattern=pattern, accumulate=False, line=user_line()))
 
     def __iadd__(self, other: Any) -> Any:
         self.fill_with(e.add(self, other))
@@ -139,70 +149,71 @@ class Handle(Operators):
 
     # -- what a program that is not running can't answer ----------------------------------------------------
 
+    @property
+    def known(self) -> Any:
+        """The content if it is the same in all runs, as of ``tw.tensor(3)``; else None."""
+        return self.node.params["array"] if self.node.op is CONSTANT else None
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        if not self.plain:
+            raise self._refuse("the strides of", "they are known of contiguous() tensors only")
+        sizes = [self.itemsize, *self.shape[:0:-1]] if self.shape else []
+        return tuple(int(n) for n in np.cumprod(sizes)[::-1])
+
+    def nonzero(self) -> Any:
+        if self.known is not None:
+            return self.known.nonzero()
+        raise self._refuse(
+            "how many elements are True or non-zero in",
+            "keep the shape with tw.where(mask, a, b), or set elements with x[mask] = number",
+        )
+
     def _refuse(self, what: str, instead: str) -> TraceError:
         return TraceError(
             f"{user_line()}: {what} a tensor (shape {self.shape}) inside a compiled function, where it has no value "
             f"yet; {instead}"
         )
 
+    def _element(self, what: str, instead: str = "return the tensor and read it outside") -> Any:
+        if self.known is None:
+            raise self._refuse(what, instead)
+        return self.known.item()
+
     def __bool__(self) -> bool:
-        raise self._refuse(
-            "a branch on the value of", "choose with tw.where(condition, a, b), or take the branch outside"
+        return bool(
+            self._element("a branch on the value of", "choose with tw.where(condition, a, b), or branch outside")
         )
 
     def item(self) -> Any:
-        raise self._refuse("item() of", "return the tensor and read it outside")
+        return self._element("item() of")
 
     def tolist(self) -> Any:
-        raise self._refuse("tolist() of", "return the tensor and read it outside")
+        return self.__array__().tolist()
 
     def __float__(self) -> float:
-        raise self._refuse("float() of", "return the tensor and read it outside")
+        return float(self._element("float() of"))
 
     def __int__(self) -> int:
-        raise self._refuse("int() of", "return the tensor and read it outside")
+        return int(self._element("int() of"))
 
     def __index__(self) -> int:
-        raise self._refuse("an index, size or range() from", "index with the tensor itself, as in x[i]")
+        return operator.index(
+            self._element("an index, size or range() from", "index with the tensor itself, as in x[i]")
+        )
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        raise self._refuse("NumPy asks for the values of", "use thalweg's operations, or return the tensor")
+        if self.known is None:
+            raise self._refuse("NumPy asks for the values of", "use thalweg's operations, or return the tensor")
+        return np.array(self.known, *args[:1])
 
     def __repr__(self) -> str:
         raise self._refuse("printing", "return the tensor and print it outside")
 
-
-class Number(Handle):
-    """A number that is read from somewhere for each run, such as a learning rate.
-
-    ``actual`` is its value now. Python code may use it as a number: what it decides is noted as a guard.
-    """
-
-    __slots__ = ("actual", "source")
-
-    def __init__(self, trace: Trace, node: Node, actual: float, source: Any) -> None:
-        super().__init__(trace, node, weak=True)
-        self.actual = actual
-        self.source = source
-
-    def compare(self, operation: str, other: Any) -> Any:
-        """The outcome now, which later runs must reproduce."""
-        outcome = getattr(float(self.actual), operation)(float(other))
-        self.trace.guard_number(self, operation, float(other), outcome)
-        return outcome
-
-    def __float__(self) -> float:
-        self.compare("__eq__", self.actual)
-        return float(self.actual)
-
-    def __bool__(self) -> bool:
-        return bool(self.compare("__ne__", 0.0))
-
-    def __repr__(self) -> str:
-        return repr(self.actual)
-
-    def item(self) -> Any:
-        return float(self)
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or not hasattr(np.ndarray, name):
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        raise self._refuse(f"NumPy's {name} of", "use thalweg's operations, or return the tensor")
 
 
 def _is_leading(key: tuple[Any, ...]) -> bool:
@@ -225,7 +236,7 @@ def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def weak_dtype(primitive: Primitive, values: tuple[Any, ...]) -> Any:
-    """The dtype in which numbers among the operands take part: that of the arrays, or None if there are only numbers."""
+    """The dtype in which numbers among the operands take part: that of the arrays; None if there are only numbers."""
     arrays = [v for v in values if getattr(v, "shape", None) is not None and not getattr(v, "weak", False)]
     if not arrays:
         return None
@@ -259,17 +270,3 @@ def as_node(value: Any) -> Node:
 
 def is_view(primitive: Primitive) -> bool:
     return isinstance(primitive, ViewPrimitive)
-
-
-def _comparison(name: str, primitive: Any) -> None:
-    setattr(Number, name, lambda self, other: _compared(self, name, other, primitive))
-
-
-def _compared(number: Number, operation: str, other: Any, primitive: Any) -> Any:
-    if isinstance(other, (int, float)) or type(other) is Number:
-        return number.compare(operation, other.actual if type(other) is Number else other)
-    return primitive(number, other)
-
-
-for _name, _primitive in COMPARISONS:
-    _comparison(f"__{_name}__", _primitive)

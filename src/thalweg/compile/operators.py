@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..core.value import SymbolicValue
 from ..ops import elementwise as e
 from ..ops.broadcast import reshape, sum_
+from ..ops.index import take
 from ..ops.shape import index, permute
 
-__all__ = ["Operators"]
+__all__ = ["Operators", "arrays_apart"]
 
 
 class Operators(SymbolicValue):
@@ -30,7 +33,9 @@ class Operators(SymbolicValue):
         return reshape(self, shape=shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape)
 
     def __getitem__(self, key: Any) -> Any:
-        return index(self, index=key if isinstance(key, tuple) else (key,))
+        key = key if isinstance(key, tuple) else (key,)
+        pattern, arrays = arrays_apart(key)
+        return take(self, *arrays, pattern=pattern) if arrays else index(self, index=key)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -38,8 +43,20 @@ class Operators(SymbolicValue):
     def __neg__(self) -> Any:
         return e.neg(self)
 
+    def __pos__(self) -> Any:
+        return self
+
+    def __abs__(self) -> Any:
+        return e.abs_(self)
+
     def __invert__(self) -> Any:
         return e.bitwise_not(self)
+
+
+def arrays_apart(key: tuple[Any, ...]) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """An index as the pattern and the index arrays of ``ops.index.take``."""
+    arrays = tuple(k for k in key if isinstance(k, (SymbolicValue, np.ndarray)))
+    return tuple("array" if isinstance(k, (SymbolicValue, np.ndarray)) else k for k in key), arrays
 
 
 def _operator(name: str, primitive: Any, reflected: bool) -> None:
@@ -50,7 +67,8 @@ def _operator(name: str, primitive: Any, reflected: bool) -> None:
 
 ARITHMETIC: tuple[tuple[str, Any], ...] = (
     ("add", e.add), ("sub", e.sub), ("mul", e.mul), ("truediv", e.div), ("pow", e.pow_),
-    ("and", e.bitwise_and), ("or", e.bitwise_or),
+    ("floordiv", e.floor_divide), ("mod", e.remainder),
+    ("and", e.bitwise_and), ("or", e.bitwise_or), ("xor", e.bitwise_xor),
 )  # fmt: skip
 COMPARISONS: tuple[tuple[str, Any], ...] = (
     ("eq", e.eq), ("ne", e.ne), ("lt", e.lt), ("le", e.le), ("gt", e.gt), ("ge", e.ge),

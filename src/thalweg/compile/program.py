@@ -16,7 +16,7 @@ from ..errors import AutogradError
 from .entry import NOT_CONTIGUOUS, knows_arrays
 from .graph import Graph, evaluate
 from .guards import Source
-from .trace import Outside, Recording, Result
+from .trace import NumberResult, Outside, Recording, Result
 
 __all__ = ["Executable", "Interpreted", "Program"]
 
@@ -217,6 +217,8 @@ class Program:
             if results.requires_grad:
                 x._node = self._node
             return x
+        if type(results) is NumberResult:
+            return float(outputs[results.position])
         if isinstance(results, dict):
             return {k: self._pack(v, outputs, arguments) for k, v in results.items()}
         if isinstance(results, tuple) and hasattr(results, "_fields"):

@@ -17,9 +17,10 @@ from ..errors import TraceError
 from ..ops.base import convert
 from .graph import Check, Graph, Node, apply, constant, placeholder
 from .guards import Computed, Guards, Source
-from .handle import Handle, Number, is_view, operands
+from .handle import Handle, is_view, operands
 from .lifting import GRAD, VALUE, lifting
 from .lines import user_line
+from .number import Number
 
 __all__ = ["Gradient", "Recording", "Trace", "record"]
 
@@ -96,6 +97,10 @@ class Result:
         self.tensor = tensor
         self.argument = argument
         self.requires_grad = requires_grad
+
+
+class NumberResult(Result):
+    """The place of a number that is read or computed anew for each run."""
 
 
 class Trace(Tracer):
@@ -448,6 +453,10 @@ def _results(trace: Trace, result: Any, outputs: list[Node], names: list[str], r
         return type(result)(*(_results(trace, v, outputs, names, recording) for v in result))
     if isinstance(result, (list, tuple)):
         return type(result)(_results(trace, v, outputs, names, recording) for v in result)
+    if isinstance(result, Number):
+        outputs.append(result.node)
+        names.append("result")
+        return NumberResult(len(outputs) - 1, None, None, False)
     if isinstance(result, Handle):
         raise TraceError("a compiled function returned a raw symbolic value; return tensors")
     return result

@@ -234,7 +234,7 @@ class Where(Elementwise):
             )
         if not (isinstance(args[1], Tensor) or isinstance(args[2], Tensor)):
             target = result_dtype([a, b])
-            values = (values[0], np.asarray(a, target), np.asarray(b, target))
+            values = (values[0], *(_as_value(v, target) for v in (a, b)))
         shape = self.shape(*values)
         out = wrap(self.evaluate(*values))
         if state.recording:
@@ -243,6 +243,10 @@ class Where(Elementwise):
             pairs = zip(args, values, strict=True)
             self.record(out, *(item for pair in pairs for item in pair), NO_PARAMS, broadcast)
         return out
+
+
+def _as_value(x: Any, target: Any) -> Any:
+    return convert(x, dtype=target) if isinstance(x, SymbolicValue) else np.asarray(x, target)
 
 
 class SafeMul(Elementwise):

@@ -9,9 +9,10 @@ import numpy as np
 
 from ..core.dtypes import FLOAT64, INT64, as_numpy_dtype, default_float, dtype, promote_numpy, scalar_dtype
 from ..core.tensor import Tensor, wrap
+from ..core.value import SymbolicValue
 from ..errors import DtypeError, ShapeError, ThalwegError
 from .base import convert, isfinite
-from .broadcast import reshape, sum_
+from .broadcast import expand, reshape, sum_
 from .elementwise import ge, gt, le, logical_and, lt
 from .random import Generator, default_generator, require_float
 from .ranges import check_all
@@ -71,7 +72,10 @@ def _array(data: Any, dtype: dtype | None, copy: bool) -> Any:
     """The ndarray that ``data`` stands for."""
     target = None if dtype is None else as_numpy_dtype(dtype)
     if isinstance(data, Tensor):
-        return np.array(data._value, target) if copy else np.asarray(data._value, target)
+        value = data._value
+        return value.copy() if target is None or value.dtype == target else convert(value, dtype=target)
+    if isinstance(data, SymbolicValue):  # a number that is read anew in each run
+        return convert(data, dtype=default_float() if target is None else target)
     if isinstance(data, (np.ndarray, np.generic)) or hasattr(data, "__array__"):
         array = _checked(np.asarray(data))
         return np.array(array, target, copy=True) if copy else np.asarray(array, target)
@@ -122,7 +126,7 @@ def _python_dtype(data: Any, array: Any) -> Any:
         x = stack.pop()
         if isinstance(x, (list, tuple)):
             stack.extend(x[:1])
-        elif hasattr(x, "dtype"):
+        elif hasattr(x, "dtype") and not getattr(x, "weak", False):
             found.append(x._value.dtype if isinstance(x, Tensor) else x.dtype)
     if found:
         return as_numpy_dtype(found[0] if len(found) == 1 else promote_numpy(*found[:2]))
@@ -172,9 +176,18 @@ def full(
     size: Shape, fill_value: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """A tensor filled with one number, of the number's dtype unless ``dtype`` is given."""
-    fill = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
-    target = scalar_dtype(fill) if dtype is None else as_numpy_dtype(dtype)
-    return _finish(np.full(shape_of((size,), "full"), fill, target), requires_grad)
+    kind = fill_value.dtype.numpy.kind if isinstance(fill_value, Tensor) else scalar_dtype(fill_value).kind
+    natural = default_float() if kind == "f" else np.dtype(bool) if kind == "b" else INT64
+    target = natural if dtype is None else as_numpy_dtype(dtype)
+    return _finish(_filled(shape_of((size,), "full"), fill_value, target), requires_grad)
+
+
+def _filled(shape: tuple[int, ...], fill: Any, target: Any) -> Any:
+    """An array of one number, which may be a tensor's element."""
+    value = fill._value if isinstance(fill, Tensor) else fill
+    if isinstance(value, SymbolicValue):
+        return expand(convert(value, dtype=target), shape=shape).copy()
+    return np.full(shape, value, target)
 
 
 def _like(input: Tensor, dtype: dtype | None) -> Any:
@@ -200,7 +213,7 @@ def full_like(
     input: Tensor, fill_value: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """One number in the shape and dtype of ``input``."""
-    return _finish(np.full(input._value.shape, fill_value, _like(input, dtype)), requires_grad)
+    return _finish(_filled(input._value.shape, fill_value, _like(input, dtype)), requires_grad)
 
 
 def arange(

@@ -9,9 +9,10 @@ import numpy as np
 from ..core.modes import state
 from ..core.tape import Node, Outline, edge_of, mark_changed
 from ..core.tensor import Tensor, wrap
-from ..errors import DtypeError, ShapeError
-from .base import convert
-from .broadcast import broadcasts, expand
+from ..core.value import SymbolicValue
+from ..errors import DtypeError, ShapeError, TraceError
+from .base import convert, where
+from .broadcast import broadcasts, expand, reshape
 from .index import fill, index_put, take
 from .inplace import check_memory, check_writable, overwrite, rebase
 from .shape import index as basic_index
@@ -36,9 +37,12 @@ def getitem(x: Tensor, index: Any) -> Tensor:
 
 def setitem(x: Tensor, index: Any, value: Any) -> None:
     """``x[index] = value`` in place, differentiable in ``x`` and in ``value``."""
+    source = value if isinstance(value, Tensor) else _as_source(value)
+    if isinstance(index, Tensor) and isinstance(index._value, SymbolicValue) and index._value.dtype.kind == "b":
+        _write_masked(x, index, source)
+        return
     basic, pattern, arrays = _parse(index, x._value.shape)
     check_writable(x, "x[index] = value")
-    source = value if isinstance(value, Tensor) else wrap(np.asarray(value))
     _check_cast(source, x, isinstance(value, Tensor))
     try:
         if pattern is None:
@@ -53,6 +57,27 @@ def setitem(x: Tensor, index: Any, value: Any) -> None:
             _write_arrays(part, pattern, arrays, _trimmed(source, probe.ndim))
     except IndexError as error:
         raise IndexError(f"index: {error} (tensor of shape {tuple(x.shape)})") from None
+
+
+def _as_source(value: Any) -> Tensor:
+    """A tensor round a number, an array, or a number that is read anew in each run."""
+    return wrap(value if isinstance(value, SymbolicValue) else np.asarray(value))
+
+
+def _write_masked(x: Tensor, mask: Tensor, source: Tensor) -> None:
+    """A single number written where a mask holds of which the values are not known yet."""
+    check_writable(x, "x[index] = value")
+    _check_cast(source, x, True)
+    shape = x._value.shape
+    _check_mask(mask._value, shape, (mask,), 0)
+    if source._value.size != 1:
+        raise TraceError(
+            f"x[mask] = value: how many elements the mask selects is not known inside a compiled function, so a value "
+            f"of shape {tuple(source.shape)} can't be spread over them; use tw.where(mask, value, x)"
+        )
+    wide = reshape(mask, shape=(*mask.shape, *(1,) * (len(shape) - mask.ndim)))
+    result = where(wide, convert(reshape(source, shape=()), dtype=x._value.dtype), x)
+    overwrite(x, result._value, edge_of(result) if state.recording else None)
 
 
 def _write_basic(x: Tensor, pattern: tuple[Any, ...], view: Tensor, source: Tensor) -> None:

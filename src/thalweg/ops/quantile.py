@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .base import where
+from .base import quiet, where
 from .elementwise import abs_, isinf, le, log, lt, minimum, neg, sqrt
 
 __all__ = ["normal_quantile"]
@@ -31,8 +31,9 @@ _FAR = (
 )  # fmt: skip
 
 
+@quiet
 def normal_quantile(p: Any) -> Any:
-    """The number below which a standard normal variable lies with probability ``p``, a float64 value; ±inf for 0 and 1."""
+    """The number below which a standard normal variable lies with probability ``p`` (float64); ±inf for 0 and 1."""
     q = p - 0.5
     middle = q * _ratio(_MIDDLE, 0.180625 - q * q)
     r = sqrt(neg(log(minimum(p, 1 - p))))

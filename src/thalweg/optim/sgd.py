@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -150,7 +151,8 @@ class SGD(RuleOptimizer):
         """The rows and columns of the group's vector or matrix that belong to ``params``; a new one is checked."""
         known, rate = self._rates.get(id(group), (None, None))
         if known is not group or rate is not group["lr"]:
-            self._check_group(group)
+            with nullcontext() if state.tracer is None else state.tracer.suspended():
+                self._check_group(group)
         value = (group["lr"] if state.tracer is None else state.tracer.watch(group, "lr"))._value
         if len(params) == len(group["params"]):
             return value

@@ -141,4 +141,3 @@ class _Part:
 
     def __call__(self, vector: Any) -> Any:
         return reshape(index(vector, index=self.key), shape=self.shape)
-

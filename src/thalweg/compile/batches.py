@@ -128,5 +128,3 @@ def _generator(f: Function, item: Value, step: Value) -> None:
     """Move the counter on; it lies in the state that the program reads."""
     counter = _word(f, item, 0, "ptr")
     f.store(f.add(f.load(counter, "i64"), _word(f, item, 1)), counter)
-
-

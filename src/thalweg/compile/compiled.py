@@ -158,9 +158,7 @@ def _described(tensors: Any) -> str:
     return ", ".join(f"{x.dtype} {list(x.shape)}" for x in tensors) or "no tensors"
 
 
-def compile(
-    function: Callable[..., Any] | None = None, *, check: bool = False, keep_gradients: bool = False
-) -> Any:
+def compile(function: Callable[..., Any] | None = None, *, check: bool = False, keep_gradients: bool = False) -> Any:
     """Compile a function of tensors, such as a training step, into native code."""
     if function is None:
         return functools.partial(compile, check=check, keep_gradients=keep_gradients)

@@ -28,7 +28,7 @@ def knows_arrays() -> bool:
     if ctypes.sizeof(ctypes.c_void_p) != 8 or object.__basicsize__ != 16 or np.ndarray.__basicsize__ < FLAGS + 4:
         return False
     straight = np.zeros((3, 4), np.float32)
-    samples = [straight, straight[1:, 2], straight.T, straight[::2], np.zeros(()), np.zeros((2, 0))]
+    samples: list[Any] = [straight, straight[1:, 2], straight.T, straight[::2], np.zeros(()), np.zeros((2, 0))]
     return all(
         ctypes.c_void_p.from_address(id(x) + DATA).value == x.__array_interface__["data"][0]
         and bool(ctypes.c_int.from_address(id(x) + FLAGS).value & CONTIGUOUS) == x.flags.c_contiguous

@@ -173,9 +173,7 @@ def joined(parts: list[Any]) -> Any:
 class _Epoch:
     """One pass over rows in memory."""
 
-    def __init__(
-        self, compiled: Compiled, rows: Rows, results: Results, total: int, progress: Progress | None
-    ) -> None:
+    def __init__(self, compiled: Compiled, rows: Rows, results: Results, total: int, progress: Progress | None) -> None:
         self.compiled = compiled
         self.rows = rows
         self.results = results
@@ -301,13 +299,15 @@ class _Slices:
         """The words that tell the native loop what changes from step to step."""
         recording, rows = self.program.recording, self.rows
         words: list[int] = []
-        arguments = [(i, s) for i, s in enumerate(recording.sources) if type(s) is Outside and s.argument is not None]
-        words.append(len(arguments))
-        for i, source in arguments:
-            data = rows.tensors[source.argument]._value
+        places = [
+            (i, s.argument) for i, s in enumerate(recording.sources) if type(s) is Outside and s.argument is not None
+        ]
+        words.append(len(places))
+        for i, argument in places:
+            data = rows.tensors[argument]._value
             row_bytes = data.nbytes // len(data)
             buffer = 0
-            if rows.batch_size > 1 or source.argument in self.written:
+            if rows.batch_size > 1 or argument in self.written:
                 buffer = inputs[i].ctypes.data
             words += [FIRST_SLOT + i, data.ctypes.data, row_bytes, rows.batch_size, buffer]
         words.append(len(stacked))
@@ -367,4 +367,3 @@ def fill(results: Any, stacked: dict[int, Any], done: int) -> Any:
     if isinstance(results, (list, tuple)):
         return type(results)(fill(v, stacked, done) for v in results)
     return results
-

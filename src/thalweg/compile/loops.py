@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+import numpy as np
+
 from ..ops.base import Convert
 from ..ops.broadcast import sum_
-from ..ops.reduce import all_, amax, amin, any_, prod
+from ..ops.reduce import all_, amax, any_, prod
 from ..ops.shape import copy
 from .fuse import REDUCTIONS, Loop
 from .graph import CONSTANT, Node
@@ -41,8 +43,6 @@ class Combine:
             return float("-inf") if op is amax else float("inf")
         if kind == "b":
             return 0 if op is amax else 1
-        import numpy as np
-
         info = np.iinfo(node.dtype)
         return int(info.min if op is amax else info.max)
 
@@ -252,7 +252,8 @@ class Row:
         count = code.size(inner[-1])
         held = static and len(inner) == 1 and -(-count // code.width) <= UNROLLED
         if held:
-            chunks = [Chunk(self, i * code.width, min(code.width, count - i * code.width)) for i in range(-(-count // code.width))]
+            starts = range(0, count, code.width)
+            chunks = [Chunk(self, i, min(code.width, count - i)) for i in starts]
         for phase in range(last + 1):
             inner_nodes = [n for n in code.kernel.members if code.phase[n] == phase and not is_view(n)]
             reductions = [n for n in inner_nodes if n.op in REDUCTIONS]
@@ -260,7 +261,7 @@ class Row:
             if not reductions and not stores:
                 continue
             if held:
-                partial = {n: None for n in reductions}
+                partial: dict[Node, Any] = dict.fromkeys(reductions)
                 for chunk in chunks:
                     self.accumulate(chunk, phase, partial, stores)
                 self.finish(partial)
@@ -408,7 +409,9 @@ class Row:
 class Chunk:
     """One vector's worth of a row's elements, from ``start`` on; fewer than the width under a mask."""
 
-    def __init__(self, row: Row, start: Value | int, count: Value | int, pointers: dict[Any, Value] | None = None) -> None:
+    def __init__(
+        self, row: Row, start: Value | int, count: Value | int, pointers: dict[Any, Value] | None = None
+    ) -> None:
         self.row = row
         self.code = row.code
         self.f = row.f
@@ -515,5 +518,3 @@ def in_memory(f: Function, value: Lane) -> Value:
     if value.dtype.kind != "b":
         return value.value
     return f.emit(f"zext {value.value} to {value.value.type.replace('i1', 'i8')}", value.value.type.replace("i1", "i8"))
-
-

@@ -145,9 +145,7 @@ class _Lowering:
         for n in node.shape[depth + 1 :]:
             rest *= n
         with f.loop(start, stop) as loop:
-            moved = [
-                f.offset(p, f.mul(loop.index, s), type) for p, s in zip(pointers, [*steps, rest], strict=True)
-            ]
+            moved = [f.offset(p, f.mul(loop.index, s), type) for p, s in zip(pointers, [*steps, rest], strict=True)]
             self.batch(f, node, a, b, moved, depth + 1, rows, alpha, beta)
 
     def gemm(

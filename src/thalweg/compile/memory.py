@@ -143,9 +143,7 @@ def store_vector(f: Function, value: Value, address: Value, stride: int, mask: V
         if mask is None:
             f.store(value, address)
         else:
-            f.call(
-                f"llvm.masked.store.{_suffix(value.type)}.p0", [value, address, integer(align, "i32"), mask], "void"
-            )
+            f.call(f"llvm.masked.store.{_suffix(value.type)}.p0", [value, address, integer(align, "i32"), mask], "void")
     else:
         pointers = _spread(f, address, stride, element(value.type), count)
         everywhere = mask if mask is not None else mask_below(f, count, count)

@@ -150,7 +150,7 @@ SHORTEST = 4  # rows; the products treat fewer in another way, with another roun
 def work(kernel: Kernel, layouts: dict[Node, Layout]) -> int:
     """About how many elementary operations a kernel is; one takes about 10 picoseconds."""
     if isinstance(kernel, Product):
-        a, b = kernel.members[0].inputs
+        a = kernel.members[0].inputs[0]
         return int(kernel.members[0].size * a.shape[-1] * 2)
     total = 0
     for node in kernel.members:
@@ -185,5 +185,3 @@ def joined(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
         else:
             result.append((start, length))
     return result
-
-

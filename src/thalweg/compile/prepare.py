@@ -42,8 +42,7 @@ def prepare(graph: Graph) -> Graph:
 
 def is_outer(node: Node) -> bool:
     """Whether a product has one summand only."""
-    a, b = node.inputs
-    return a.shape[-1] == 1 and node.dtype.kind == "f"
+    return node.inputs[0].shape[-1] == 1 and node.dtype.kind == "f"
 
 
 def is_update(node: Node, uses: dict[Node, list[Node]], outputs: set[Node]) -> bool:
@@ -59,12 +58,10 @@ def chosen(node: Node) -> Node | None:
     x, shape = node.inputs[0], node.shape
     places: list[int | None] = []
     sizes: list[int] = []
-    axis = 0
-    for key in spelled_out(node.params["index"], len(shape)):
-        if key is None:
-            return None
-        n = shape[axis]
-        axis += 1
+    keys = spelled_out(node.params["index"], len(shape))
+    if None in keys:
+        return None
+    for key, n in zip(keys, shape, strict=True):
         if isinstance(key, slice):
             span = range(*key.indices(n))
             if len(span) == n and span.step == 1:

@@ -71,11 +71,13 @@ class Program:
         self.guards = recording.guards
         self.numbers = [(i, s) for i, s in enumerate(recording.sources) if type(s) is Source]
         self.generators = [(i, s) for i, s in enumerate(recording.sources) if type(s) not in (Source, Outside)]
-        moving = [(i, s) for i, s in enumerate(recording.sources) if type(s) is Outside and is_moving(s)]
+        moving: list[tuple[int, Outside]] = [
+            (i, s) for i, s in enumerate(recording.sources) if type(s) is Outside and is_moving(s)
+        ]
         self.moving = moving
         self.executable = build(recording.graph, recording.writes, [i for i, _ in moving])
         self.only_arguments = all(s.argument is not None for _, s in moving)
-        self.argument_order = [s.argument for _, s in moving]
+        self.argument_order = [s.argument for _, s in moving if s.argument is not None]
         self._lock = threading.Lock()
         self._fresh = [(node.shape, node.dtype) for node in recording.graph.outputs]
         self._new = self._fresh[len(recording.writes) :]
@@ -134,8 +136,8 @@ class Program:
         stamp = next(tape._stamps)
         for cell in self._cells:
             cell[0] = stamp
-        for source in self._written_moving:
-            tape.mark_changed(self._holder(source, arguments))
+        for moved in self._written_moving:
+            tape.mark_changed(self._holder(moved, arguments))
         return [None] * len(self.recording.writes) + new
 
     def _bind(self, arguments: Sequence[Tensor]) -> bool:

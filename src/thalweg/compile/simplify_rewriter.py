@@ -44,7 +44,7 @@ def on(*ops: Any) -> Callable[[Rule], Rule]:
 def _rules(op: Any) -> list[Rule]:
     """All rules for one operation, in the order in which they are tried."""
     if op not in _found:
-        kinds = [Primitive] if isinstance(op, Primitive) else []
+        kinds: list[Any] = [Primitive] if isinstance(op, Primitive) else []
         kinds += [Elementwise, op, MOVING] if isinstance(op, Elementwise) else [op]
         _found[op] = [rule for kind in kinds for rule in _registered.get(kind, ())]
     return _found[op]

@@ -108,10 +108,10 @@ def plain_index(node: Node, rewrite: Rewriter) -> Any:
     if None in [part for part in key if part is None]:
         taken = rewrite.make(index, x, index=tuple(part for part in key if part is not None))
         return rewrite.make(reshape, taken, shape=node.shape)
-    taken = regions(key, x.shape)
-    if taken is None or (len(key) == x.ndim and all(map(_same_part, as_index(taken), key))):
+    place = regions(key, x.shape)
+    if place is None or (len(key) == x.ndim and all(map(_same_part, as_index(place), key))):
         return None
-    return rewrite.make(index, x, index=as_index(taken))
+    return rewrite.make(index, x, index=as_index(place))
 
 
 def _same_part(a: Any, b: Any) -> bool:
@@ -245,16 +245,16 @@ def sum_of_embedded(node: Node, rewrite: Rewriter) -> Any:
     a, b = node.inputs
     if not (is_op(a, embed) and is_op(b, embed)) or node.dtype.kind != "f":
         return None
-    places = (regions(a.params["index"], node.shape), regions(b.params["index"], node.shape))
-    dim = _joint(*places)
-    if dim is None:
+    first, second = regions(a.params["index"], node.shape), regions(b.params["index"], node.shape)
+    dim = _joint(first, second)
+    if dim is None or first is None or second is None:
         return None
-    if places[0][dim].positions.start > places[1][dim].positions.start:
-        a, b, places = b, a, places[::-1]
-    pieces = [rewrite.fit(x.inputs[0], sizes(place), node.dtype) for x, place in zip((a, b), places, strict=True)]
-    union = Axis(range(places[0][dim].positions.start, places[1][dim].positions.stop), True)
+    if first[dim].positions.start > second[dim].positions.start:
+        a, b, first, second = b, a, second, first
+    pieces = [rewrite.fit(x.inputs[0], sizes(at), node.dtype) for x, at in ((a, first), (b, second))]
+    union = Axis(range(first[dim].positions.start, second[dim].positions.stop), True)
     both = rewrite.make(add, rewrite.make(cat, *pieces, dim=dim), 0.0)
-    place = (*places[0][:dim], union, *places[0][dim + 1 :])
+    place = (*first[:dim], union, *first[dim + 1 :])
     return rewrite.make(embed, both, index=as_index(place), shape=node.shape)
 
 

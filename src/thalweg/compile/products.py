@@ -173,10 +173,8 @@ class _Products:
         either = f.emit(f"or {near}, {pack_a.name}", "i1")
         depth = f.emit(f"select {either}, i64 {NEAR_DEPTH}, i64 {DEPTH}", "i64")
         most = f.emit(f"select {pack_a}, i64 {FEWER_ROWS}, i64 {ROWS}", "i64")
-        rounds = f.emit(f"udiv {f.add(f.add(k, depth), -1)}, {depth.name}", "i64")
-        some = f.emit(f"icmp sgt {k}, 0", "i1")
-        rounds = f.emit(f"select {some}, {rounds}, i64 1", "i64")  # one even for k = 0: C = beta C
-        blocks = f.emit(f"udiv {f.add(f.add(m, most), -1)}, {most.name}", "i64")
+        depth, rounds = self.even_depth(f, k, depth)
+        blocks = self.parts(f, m, most)
         with f.loop(0, rounds) as outer, f.loop(0, blocks) as block:
             start = f.mul(outer.index, depth)
             length = self.least(f, f.binary("sub", k, start), depth)
@@ -203,6 +201,18 @@ class _Products:
                 f.call(f"tw_panel_{self.suffix}", args, "void", declare=False)
         f.ret()
         self.module.add(f)
+
+    def even_depth(self, f: Function, k: Value, most: Value) -> tuple[Value, Value]:
+        """Nearly equal parts of k, multiples of a vector, and their number: at least 1, so that C becomes beta C."""
+        some = f.emit(f"icmp sgt {k}, 0", "i1")
+        length = f.emit(f"select {some}, {k}, i64 1", "i64")
+        rounds = self.parts(f, length, most)
+        depth = f.emit(f"and {f.add(self.parts(f, length, rounds), self.lanes - 1)}, {-self.lanes}", "i64")
+        return depth, self.parts(f, length, depth)
+
+    def parts(self, f: Function, whole: Value, part: Value) -> Value:
+        """The quotient, rounded up."""
+        return f.emit(f"udiv {f.add(f.add(whole, part), -1)}, {part.name}", "i64")
 
     def worth_packing(self, f: Function, near: Value) -> Value:
         """Whether panels of B are packed: always if its columns are apart, otherwise if enough rows use them."""

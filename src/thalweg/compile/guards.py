@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from operator import attrgetter, is_
 from types import ModuleType
@@ -72,6 +73,7 @@ class Computed:
         return f"{self.primitive.name}({', '.join(map(repr, self.operands))})"
 
 
+DICTS = (dict, defaultdict)
 _TEXT = {"__eq__": "==", "__ne__": "!=", "__lt__": "<", "__le__": "<=", "__gt__": ">", "__ge__": ">="}
 _value, _node = attrgetter("_value"), attrgetter("_node")
 
@@ -90,6 +92,9 @@ class Guards:
         self.arrays: list[Any] = []
         self.modules: list[tuple[Module, dict[str, Any]]] = []
         self._changes = clock.changes
+        self._arranged = 0  # how many of the watched entries have been arranged
+        self._lookups: tuple[list[Any], list[Any], list[Any]] = ([], [], [])  # dictionaries, keys, what is there
+        self._reads: list[tuple[Source, Any]] = []  # what is not in a dictionary
 
     def add_modules(self, modules: Iterable[Module]) -> None:
         """The attributes of modules stay what they are."""
@@ -113,10 +118,13 @@ class Guards:
         for source, operation, other, outcome in self.numbers:
             if getattr(operator, operation)(source.number(), other) != outcome:
                 return f"{source!r} is {source.number()}, and {source!r} {_TEXT[operation]} {other} was {outcome}"
-        for source, known in self.watched:
-            now = source.read()
-            if now is not known and not _same(now, known):
-                return f"{source!r} was {_short(known)} and is {_short(now)}"
+        if self._arranged != len(self.watched):
+            self._arrange()
+        dicts, keys, objects = self._lookups
+        if not all(map(is_, map(dict.get, dicts, keys), objects)) and (reason := _changed(self.watched)):
+            return reason
+        if reason := _changed(self._reads):
+            return reason
         for x, had in self.grads:
             if (x._grad is not None) != had:
                 return f"the gradient of a tensor of shape {tuple(x._value.shape)} {'was there' if had else 'was None'}"
@@ -124,6 +132,14 @@ class Guards:
             if read() != known:
                 return f"{what} has changed"
         return None
+
+    def _arrange(self) -> None:
+        """Sort out what can be looked up in dictionaries, each entry once."""
+        self._arranged = len(self.watched)
+        each = {(id(source.container), source.key, id(known)): (source, known) for source, known in self.watched}
+        self._reads = [(source, known) for source, known in each.values() if type(source.container) not in DICTS]
+        found = [(source, known) for source, known in each.values() if type(source.container) in DICTS]
+        self._lookups = ([s.container for s, _ in found], [s.key for s, _ in found], [known for _, known in found])
 
     def _module_changed(self) -> str | None:
         """Some module has changed somewhere: whether it is one of these."""
@@ -150,6 +166,15 @@ class Guards:
                 )
         self.arrays = [x._value for x in self.tensors]
         return None
+
+
+def _changed(watched: Iterable[tuple[Source, Any]]) -> str | None:
+    """The first of the watched entries that is another object or number now."""
+    for source, known in watched:
+        now = source.read()
+        if now is not known and not _same(now, known):
+            return f"{source!r} was {_short(known)} and is {_short(now)}"
+    return None
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -14,7 +14,7 @@ from ..core.modes import state as modes
 from ..core.tape import mark_changed
 from ..core.tensor import Tensor, wrap
 from ..errors import OptimizerError
-from .watching import followed, watch_hooks, watch_structure
+from .watching import Structure, followed, watch_hooks, watch_structure
 
 __all__ = ["Optimizer", "required"]
 
@@ -67,6 +67,7 @@ class Optimizer:
     tensor([1.5000], requires_grad=True)
     """
 
+    _structure: Structure | None = None  # what a traced function has seen
     _opt_called: bool  # set by the schedulers: whether ``step`` has run since the first of them was made
 
     def __init_subclass__(cls, tells_tracer: bool = False, **options: Any) -> None:

@@ -60,7 +60,7 @@ class Hooks(Unchanged):
 
     def now(self) -> list[Any]:
         hooks = self.optimizer._hooks
-        return [hook for kind in STEP_HOOKS for hook in hooks.get(kind, {}).values()] if hooks else []
+        return [hook for kind in STEP_HOOKS for hook in hooks.get(kind, {}).values()]
 
 
 class Keys:
@@ -75,14 +75,18 @@ class Keys:
 
 def watch_structure(optimizer: Optimizer, tracer: Tracer) -> None:
     """The record holds until a group is added or a state is loaded."""
-    tracer.watch(Structure(optimizer), f"having the same groups and state in {optimizer._name()}")
+    structure = optimizer._structure
+    if structure is None or not structure.get(""):
+        structure = optimizer._structure = Structure(optimizer)
+    tracer.watch(structure, f"having the same groups and state in {optimizer._name()}")
     if "step" not in optimizer.__dict__:  # otherwise _step_with_hooks watches them, when all have run
         watch_hooks(optimizer, tracer)
 
 
 def watch_hooks(optimizer: Optimizer, tracer: Tracer) -> None:
     """The record holds until a step hook comes or goes."""
-    tracer.watch(Hooks(optimizer), f"having the same step hooks in {optimizer._name()}")
+    if tracer.watch(optimizer.__dict__, "step") is not None:
+        tracer.watch(Hooks(optimizer), f"having the same step hooks in {optimizer._name()}")
 
 
 # -- steps that users wrote -------------------------------------------------------------------------------

@@ -56,6 +56,8 @@ class Handle(Operators):
     @property
     def node(self) -> Node:
         """What the memory contains now."""
+        if self.trace.closed:
+            raise self._refuse("the value of", "")
         if self.parent is not None and self._seen != self.root.writes:
             assert self.step is not None
             self._node = apply(self.step[0], self.parent.node, line=user_line(), **self.step[1])
@@ -152,7 +154,7 @@ class Handle(Operators):
     @property
     def known(self) -> Any:
         """The content if it is the same in all runs, as of ``tw.tensor(3)``; else None."""
-        return self.node.params["array"] if self.node.op is CONSTANT else None
+        return self.node.params["array"] if not self.trace.closed and self.node.op is CONSTANT else None
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -169,7 +171,15 @@ class Handle(Operators):
             "keep the shape with tw.where(mask, a, b), or set elements with x[mask] = number",
         )
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise self._refuse("storing or pickling", "return the tensor and store it outside")
+
     def _refuse(self, what: str, instead: str) -> TraceError:
+        if self.trace.closed:
+            return TraceError(
+                f"{user_line()}: this tensor (shape {self.shape}) was made inside a compiled function and kept there, "
+                "as in a list or an attribute; it never had a value: return it from the function instead"
+            )
         return TraceError(
             f"{user_line()}: {what} a tensor (shape {self.shape}) inside a compiled function, where it has no value "
             f"yet; {instead}"

@@ -33,8 +33,14 @@ class _Local(threading.local):
 
 
 _local = _Local()
-_lock = threading.Lock()
-_tracing = 0  # how many threads trace
+_lock = threading.RLock()  # one thread traces at a time: a tensor's slot can hold one symbolic value
+_active: Trace | None = None
+
+
+def _as_others_see(x: Tensor, value: Any) -> Any:
+    """What a thread that does not trace finds in a tensor that another thread's trace has lifted."""
+    trace = _active
+    return trace.outsides[x].array if trace is not None and x in trace.outsides else value
 
 
 class _LiftedValue:
@@ -43,14 +49,18 @@ class _LiftedValue:
     def __get__(self, x: Any, cls: Any = None) -> Any:
         value = VALUE.__get__(x, cls)
         trace = _local.trace
-        return value if trace is None else trace.read_value(x, value)
+        if trace is not None:
+            return trace.read_value(x, value)
+        return value if type(value) is ndarray else _as_others_see(x, value)
 
     def __set__(self, x: Any, value: Any) -> None:
         trace = _local.trace
-        if trace is None:
-            VALUE.__set__(x, value)
-        else:
+        if trace is not None:
             trace.set_value(x, value)
+        elif _active is not None and x in _active.outsides:
+            _active.outsides[x].array = value  # it is put back when the trace is over
+        else:
+            VALUE.__set__(x, value)
 
 
 class _LiftedGrad:
@@ -59,14 +69,18 @@ class _LiftedGrad:
     def __get__(self, x: Any, cls: Any = None) -> Any:
         grad = GRAD.__get__(x, cls)
         trace = _local.trace
-        return grad if trace is None else trace.read_grad(x, grad)
+        if trace is not None:
+            return trace.read_grad(x, grad)
+        return grad if _active is None else _active.grads.get(x, grad)
 
     def __set__(self, x: Any, grad: Any) -> None:
         trace = _local.trace
-        if trace is None:
-            GRAD.__set__(x, grad)
-        else:
+        if trace is not None:
             trace.set_grad(x, grad)
+        elif _active is not None and x in _active.grads:
+            _active.grads[x] = grad
+        else:
+            GRAD.__set__(x, grad)
 
 
 def exchange(value: Any, grad: Any) -> None:
@@ -77,18 +91,14 @@ def exchange(value: Any, grad: Any) -> None:
 
 @contextmanager
 def lifting(trace: Trace) -> Iterator[None]:
-    """Within it this thread's tensors are seen by ``trace``."""
-    global _tracing
+    """Within it this thread's tensors are seen by ``trace``; other threads see them as they were before."""
+    global _active
+    slots: Any = Tensor
     with _lock:
-        _tracing += 1
-        if _tracing == 1:
-            exchange(_LiftedValue(), _LiftedGrad())
-    before, _local.trace = _local.trace, trace
-    try:
-        yield
-    finally:
-        _local.trace = before
-        with _lock:
-            _tracing -= 1
-            if _tracing == 0:
-                exchange(VALUE, GRAD)
+        _active = _local.trace = trace
+        slots._value, slots._grad = _LiftedValue(), _LiftedGrad()
+        try:
+            yield
+        finally:
+            slots._value, slots._grad = VALUE, GRAD
+            _active = _local.trace = None

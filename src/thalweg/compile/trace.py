@@ -30,7 +30,9 @@ ndarray = np.ndarray
 class Outside:
     """A tensor from outside that the function has touched, as it was before."""
 
-    __slots__ = ("argument", "array", "extra", "handle", "node", "owner", "position", "tensor", "version", "view")
+    __slots__ = (
+        "argument", "array", "count", "extra", "handle", "node", "owner", "position", "tensor", "version", "view",
+    )  # fmt: skip
 
     def __init__(self, tensor: Tensor, array: Any, argument: int | None) -> None:
         self.tensor = tensor
@@ -40,11 +42,13 @@ class Outside:
         self.handle: Handle | None = None
         self.position = -1  # among the inputs of the graph
         self.node, self.view, self.extra = tensor._node, tensor._view, tensor._extra
-        self.version = tensor._version
+        self.version, self.count = tensor._version, tensor._version[0]
 
     def restore(self) -> None:
         VALUE.__set__(self.tensor, self.array)
         self.tensor._node, self.tensor._view, self.tensor._extra = self.node, self.view, self.extra
+        self.tensor._version = self.version
+        self.version[0] = self.count
 
 
 class Gradient:
@@ -124,6 +128,7 @@ class Trace(Tracer):
         self.after: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
         self.guards = Guards()
         self.checks: list[Check] = []
+        self.closed = False  # its values are of no use any more
 
     # -- tensors from outside -----------------------------------------------------------------------------
 
@@ -271,6 +276,9 @@ class Trace(Tracer):
         self.generators[generator] = (handle, drawn + blocks)
         return handle, drawn
 
+    def refuse(self, message: str) -> TraceError:
+        return TraceError(f"{user_line()}: {message}")
+
     def require(self, value: Any, low: int, high: int, error: type[Exception], message: str) -> None:
         self.checks.append(Check(self.node_of(value), low, high, error, message))
 
@@ -335,6 +343,7 @@ def record(function: Callable[..., Any], args: Any, kwargs: Any, arguments: list
         finally:
             state.tracer = None
             _restore(trace)
+            trace.closed = True
     return recording
 
 

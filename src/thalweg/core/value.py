@@ -88,6 +88,10 @@ class Tracer:
         """A symbolic value for an array that is the same in all runs."""
         raise NotImplementedError
 
+    def refuse(self, message: str) -> Exception:
+        """The TraceError for something that can't be recorded; it names the user's line."""
+        raise NotImplementedError
+
     def require(self, value: Any, low: int, high: int, error: type[Exception], message: str) -> None:
         """Each run raises ``error``, before it writes anything, unless all integers in ``value`` lie in [low, high).
 

@@ -10,7 +10,7 @@ from ..core.modes import state
 from ..core.tape import Node, Outline, edge_of, mark_changed
 from ..core.tensor import Tensor, wrap
 from ..core.value import SymbolicValue
-from ..errors import DtypeError, ShapeError, TraceError
+from ..errors import DtypeError, ShapeError
 from .base import convert, where
 from .broadcast import broadcasts, expand, reshape
 from .index import fill, index_put, take
@@ -71,10 +71,11 @@ def _write_masked(x: Tensor, mask: Tensor, source: Tensor) -> None:
     shape = x._value.shape
     _check_mask(mask._value, shape, (mask,), 0)
     if source._value.size != 1:
-        raise TraceError(
+        message = (
             f"x[mask] = value: how many elements the mask selects is not known inside a compiled function, so a value "
             f"of shape {tuple(source.shape)} can't be spread over them; use tw.where(mask, value, x)"
         )
+        raise state.tracer.refuse(message) if state.tracer is not None else ShapeError(message)
     wide = reshape(mask, shape=(*mask.shape, *(1,) * (len(shape) - mask.ndim)))
     result = where(wide, convert(reshape(source, shape=()), dtype=x._value.dtype), x)
     overwrite(x, result._value, edge_of(result) if state.recording else None)

@@ -17,7 +17,7 @@ from ..core.dtypes import INT64
 from ..core.modes import state
 from ..core.primitive import Primitive
 from ..core.tensor import Tensor, wrap
-from ..errors import DtypeError, ShapeError, TraceError
+from ..errors import DtypeError, ShapeError
 
 __all__ = ["Generator", "default_generator", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state"]
 
@@ -41,7 +41,7 @@ class Generator:
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream that belongs to ``seed`` (any int; negative ones count from 2**64)."""
         if state.tracer is not None:
-            raise TraceError("manual_seed: a compiled function can't seed a generator; seed it outside")
+            raise state.tracer.refuse("a compiled function can't seed a generator or set its state; do it outside")
         self._seed = int(seed) % 2**64
         self._counter = 0
         self._position = -1
@@ -55,14 +55,20 @@ class Generator:
 
     def initial_seed(self) -> int:
         """The seed of this stream."""
+        if state.tracer is not None:
+            raise state.tracer.refuse("a generator's seed can't be read inside a compiled function; read it outside")
         return self._seed
 
     def get_state(self) -> Tensor:
         """Seed and counter as an int64 tensor of 2 elements."""
+        if state.tracer is not None:
+            raise state.tracer.refuse("a generator's state can't be read inside a compiled function; read it outside")
         return wrap(np.array([self._seed, self._counter], np.uint64).view(np.int64))
 
     def set_state(self, new_state: Tensor) -> Generator:
         """Continue where ``get_state`` was taken."""
+        if state.tracer is not None:
+            raise state.tracer.refuse("a compiled function can't seed a generator or set its state; do it outside")
         value = np.asarray(new_state._value)
         if value.shape != (2,) or value.dtype != np.int64:
             raise ShapeError(
@@ -76,7 +82,7 @@ class Generator:
     def words(self, n: int) -> Any:
         """``n`` random 64-bit words."""
         if state.tracer is not None:
-            raise TraceError("words: raw random words can't be drawn inside a compiled function")
+            raise state.tracer.refuse("raw random words can't be drawn inside a compiled function")
         if self._position != self._counter:
             self._philox.state = {
                 "bit_generator": "Philox",

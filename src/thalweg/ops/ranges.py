@@ -31,7 +31,7 @@ def check_all(condition: Any, error: type[Exception], message: str, values: Any 
     """Raise ``error`` unless every element of a bool value is True; it names the first of ``values`` for which not."""
     if not isinstance(condition, SymbolicValue):
         if not np.logical_and.reduce(condition, axis=None):
-            found = "" if values is None else f", found {values[np.logical_not(condition)].ravel()[0]}"
+            found = "" if values is None else f", found {np.asarray(values)[np.logical_not(condition)].ravel()[0]}"
             raise error(message + found)
     elif state.tracer is not None:
         state.tracer.require(convert(condition, dtype=INT64), 1, 2, error, message)

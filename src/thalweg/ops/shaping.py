@@ -423,7 +423,8 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
 
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """The positions of the non-zero elements: a matrix with a row for each, or a tuple of index vectors."""
-    found = np.nonzero(np.atleast_1d(input._value))
+    value = input._value
+    found = np.nonzero(value if value.ndim else np.atleast_1d(value))
     if as_tuple:
         return tuple(wrap(i) for i in found)
     rows = np.stack(found, 1).astype(np.int64)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from ...core.dtypes import INT64
+from ...core.modes import state
 from ...core.tensor import Tensor, wrap
-from ...core.value import SymbolicValue
-from ...errors import ArgumentError, DtypeError, ShapeError, TraceError
+from ...errors import ArgumentError, DtypeError, ShapeError
 from ...ops import linalg
 from ...ops.base import convert, where
 from ...ops.elementwise import eq
@@ -113,10 +113,8 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
         raise DtypeError(f"one_hot: classes must be integers, not {tensor.dtype}")
     if num_classes == -1 and not index.size:
         raise ShapeError("one_hot: can't count the classes of an empty tensor; give num_classes")
-    if num_classes == -1 and isinstance(index, SymbolicValue):
-        raise TraceError(
-            "one_hot: the number of classes would depend on values in a compiled function; give num_classes"
-        )
+    if num_classes == -1 and state.tracer is not None:
+        raise state.tracer.refuse("one_hot: the number of classes would depend on the values; give num_classes")
     count = int(index.max()) + 1 if num_classes == -1 else num_classes
     if num_classes != -1 and num_classes < 1:
         raise ShapeError(f"one_hot: num_classes must be positive, got {num_classes}")

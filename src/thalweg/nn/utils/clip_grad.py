@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -13,9 +12,10 @@ from ...core.modes import no_grad
 from ...core.tensor import Tensor, wrap
 from ...errors import AutogradError
 from ...ops import elementwise as e
-from ...ops.base import quiet
+from ...ops.base import isfinite, quiet
 from ...ops.broadcast import sum_
 from ...ops.functions import norm
+from ...ops.ranges import check_all
 from ...ops.shaping import stack
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
@@ -61,11 +61,12 @@ def get_total_norm(
     tensor(5.)
     """
     total = _joint_norm(_as_list(tensors), float(norm_type))
-    if error_if_nonfinite and not math.isfinite(total.item()):
-        raise AutogradError(
-            f"clip_grad_norm_: the total norm of order {norm_type} is {total.item()}, which can't be clipped to; "
-            "pass error_if_nonfinite=False to go on all the same"
+    if error_if_nonfinite:
+        message = (
+            f"clip_grad_norm_: the total norm of order {norm_type} must be finite to clip to it (pass "
+            "error_if_nonfinite=False to go on all the same)"
         )
+        check_all(isfinite(total._value), AutogradError, message, total._value)
     return total
 
 

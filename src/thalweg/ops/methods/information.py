@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ...core import backward as engine
 from ...core.dtypes import as_numpy_dtype, dtype
 from ...core.hooks import RemovableHandle, add_hook
@@ -52,7 +54,8 @@ class Information:
         """The NumPy array that shares this tensor's memory."""
         if self.requires_grad and not force:
             raise AutogradError("numpy: this tensor requires grad; use x.detach().numpy()")
-        return self._value
+        value = self._value
+        return value if type(value) is np.ndarray else np.asarray(value)
 
     def size(self: Any, dim: int | None = None) -> Any:
         """The shape, or the size along ``dim``."""

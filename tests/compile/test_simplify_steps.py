@@ -7,7 +7,6 @@ import sys
 from typing import Any
 
 import numpy as np
-import pytest
 
 import thalweg as tw
 from thalweg.compile.graph import Graph, Node, apply, evaluate, placeholder

@@ -95,13 +95,14 @@ def expected(a, b, c, alpha, beta):
 
 
 def check(target, a, b, alpha, beta, room=3):
-    """A product into the middle of a larger array, of which nothing else may change."""
+    """A product into the middle of a larger array, of which nothing else may change; without room, into whole rows."""
     m, n = a.shape[0], b.shape[1]
+    left = min(room, 1)
     around = np.full((m + 2, n + room), 7, a.dtype)
-    c = around[1 : m + 1, 1 : n + 1]
+    c = around[1 : m + 1, left : n + left]
     c[...] = whole(3, (m, n), a.dtype) if beta else NAN
     right = around.copy()
-    right[1 : m + 1, 1 : n + 1] = expected(a, b, c, alpha, beta)
+    right[1 : m + 1, left : n + left] = expected(a, b, c, alpha, beta)
     gemm(target, a, b, c, alpha, beta)
     np.testing.assert_array_equal(around, right)
 
@@ -120,6 +121,7 @@ def test_all_sizes_in_all_orientations(target, dtype, a_kind, b_kind):
     for i, (m, n, k) in enumerate(SIZES):
         a, b = laid_out(whole(1, (m, k), dtype), a_kind), laid_out(whole(2, (k, n), dtype), b_kind)
         check(target, a, b, *FACTORS[i % len(FACTORS)])
+        check(target, a, b, *FACTORS[(i + 1) % len(FACTORS)], room=0)
 
 
 @pytest.mark.parametrize(("alpha", "beta"), FACTORS)
@@ -134,10 +136,11 @@ KINDS = ["rows", "transposed", "reversed", "spaced", "rows apart", "columns apar
 
 @pytest.mark.parametrize("a_kind", KINDS)
 def test_strides(target, dtype, a_kind):
+    sizes = [(2, 40, 19), (5, 6, 1), (13, 35, 20), (47, 70, 33), (45, 3, 18), (30, 3, 41), (45, 1, 40), (9, 4, 50)]
     for b_kind in KINDS:
-        for i, (m, n, k) in enumerate([(2, 40, 19), (5, 6, 1), (13, 35, 20), (47, 70, 33), (45, 3, 18)]):
+        for i, (m, n, k) in enumerate(sizes):
             a, b = laid_out(whole(1, (m, k), dtype), a_kind), laid_out(whole(2, (k, n), dtype), b_kind)
-            check(target, a, b, *FACTORS[i % 3])
+            check(target, a, b, *FACTORS[i % 3], room=3 * (i % 2))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (9, 1)], ids=str)
@@ -148,16 +151,26 @@ def test_strides_of_zero(target, dtype, shape):
 
 
 @pytest.mark.parametrize("b_kind", ["rows", "transposed"])
-@pytest.mark.parametrize(("m", "n", "k"), [(5, 40, 1100), (45, 70, 1025), (50, 33, 2049), (2, 9, 800), (20, 600, 400)])
+@pytest.mark.parametrize(
+    ("m", "n", "k"), [(5, 40, 1100), (45, 70, 1025), (50, 33, 2049), (2, 9, 800), (20, 600, 400), (9, 2, 1100)]
+)
 def test_sizes_beyond_the_blocks(target, dtype, m, n, k, b_kind):
     for a_kind in ("rows", "transposed"):
         a, b = laid_out(whole(1, (m, k), dtype), a_kind), laid_out(whole(2, (k, n), dtype), b_kind)
         check(target, a, b, 1, 0.5)
+        check(target, a, b, 1, 0.5, room=0)
+
+
+@pytest.mark.parametrize("beta", [0, 1])
+def test_rows_and_columns_beyond_the_blocks(target, dtype, beta):
+    for m, n, k in ((530, 300, 20), (601, 130, 400)):  # A is transposed: its far columns are packed
+        check(target, laid_out(whole(1, (m, k), dtype), "transposed"), whole(2, (k, n), dtype), -0.5, beta)
+    check(target, whole(1, (530, 20), dtype), whole(2, (20, 40), dtype), -0.5, beta)
 
 
 EXAMPLE = st.tuples(
     st.sampled_from(list(TARGETS)), st.sampled_from(DTYPES), st.tuples(*[st.integers(0, 70)] * 3),
-    st.sampled_from(KINDS), st.sampled_from(KINDS), st.sampled_from(FACTORS), st.integers(2, 20),
+    st.sampled_from(KINDS), st.sampled_from(KINDS), st.sampled_from(FACTORS), st.sampled_from((0, 2, 20)),
 )  # fmt: skip
 
 

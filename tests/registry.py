@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from thalweg.core.primitive import Primitive
-from thalweg.ops import base, broadcast, costs, index, linalg, reduce, rows, shape
+from thalweg.ops import base, broadcast, costs, index, linalg, random, reduce, rows, sampling, shape
 from thalweg.ops import elementwise as e
 
 
@@ -552,5 +552,77 @@ PRODUCTS = [
     Sample(costs.binary_cross_entropy, [(2, 3), (3,)], _binary_cross_entropy, domain=(0.05, 0.95)),
 ]  # fmt: skip
 
-SAMPLES = [*UNARY, *BINARY, *REDUCTIONS, *SHAPES, *INDEXING, *PRODUCTS]
+
+def _words(key: Any, offset: int, n: int) -> Any:
+    """``n`` words of Philox 4x64, from (seed, counter) and ``offset`` blocks further."""
+    counter = [int(key[1]) + offset, 0, 0, 0]
+    return np.random.Philox(counter=counter, key=[int(key[0]), 0]).random_raw(n)
+
+
+def _uniform(key: Any, offset: int, shape: Any, dtype: Any) -> Any:
+    n = math.prod(shape)
+    if dtype == np.float64:
+        return np.reshape([(int(w) >> 11) / 2**53 for w in _words(key, offset, n)], shape)
+    halves = [half for w in _words(key, offset, -(-n // 2)) for half in (int(w) & 0xFFFFFFFF, int(w) >> 32)][:n]
+    bits = 24 if dtype == np.float32 else 11
+    return np.reshape([(half >> (32 - bits)) / 2**bits for half in halves], shape).astype(dtype)
+
+
+def _normal(key: Any, offset: int, shape: Any, dtype: Any) -> Any:
+    n = math.prod(shape)
+    half = -(-n // 2)
+    work = np.float64 if dtype == np.float64 else np.float32
+    u, v = _uniform(key, offset, (2, half), work).astype(np.longdouble)
+    radius, angle = np.sqrt(-2 * np.log(1 - u)), 2 * np.pi * v
+    return np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:n].reshape(shape).astype(dtype)
+
+
+def _integers(key: Any, offset: int, low: int, high: int, shape: Any) -> Any:
+    span, n = high - low, math.prod(shape)
+    return np.reshape([low + (int(w) * span >> 64) for w in _words(key, offset, n)], shape)
+
+
+def _permutation(key: Any, offset: int, n: int) -> Any:
+    words = _words(key, offset, n).tolist()
+    return np.array(sorted(range(n), key=lambda i: words[i]), int)
+
+
+def _repeated(weights: Any, u: Any) -> Any:
+    total = weights.sum(1, keepdims=True)
+    return np.array([[int(np.sum(np.cumsum(w) <= x)) for x in row] for w, row in zip(weights, u * total, strict=True)])
+
+
+def _distinct(weights: Any, u: Any, count: int) -> Any:
+    waiting = [
+        [-math.log1p(-x) / w if w else INF for w, x in zip(*pair, strict=True)] for pair in zip(weights, u, strict=True)
+    ]
+    return np.array([sorted(range(len(row)), key=lambda i: row[i])[:count] for row in waiting])
+
+
+def _orthogonal(x: Any) -> Any:
+    """By Gram and Schmidt."""
+    q = np.zeros_like(x)
+    for j, column in enumerate(x.T):
+        rest = column - q[:, :j] @ (q[:, :j].T @ column)
+        q[:, j] = rest / np.sqrt((rest * rest).sum())
+    return q
+
+
+STATE = np.array([7, 3], np.uint64)
+WEIGHTS = np.array([[0.5, 2.0, 0.0, 1.0], [3.0, 1.0, 1.0, 0.25]])
+DRAWS = np.array([[0.1, 0.7, 0.3, 0.95], [0.5, 0.05, 0.8, 0.2]])
+FLOATS = (np.float16, np.float32, np.float64)
+RANDOM = [
+    *[Sample(random.uniform_, [STATE], _uniform, {"offset": 2, "shape": (3, 5), "dtype": np.dtype(d)}) for d in FLOATS],
+    *[Sample(random.normal_, [STATE], _normal, {"offset": 2, "shape": (3, 5), "dtype": np.dtype(d)}) for d in FLOATS],
+    Sample(random.uniform_, [STATE], _uniform, {"offset": 0, "shape": (0, 5), "dtype": np.dtype(np.float64)}),
+    Sample(random.integers_, [STATE], _integers, {"offset": 1, "low": -3, "high": 9, "shape": (2, 7)}),
+    Sample(random.permutation_, [STATE], _permutation, {"offset": 0, "n": 9}),
+    Sample(random.permutation_, [STATE], _permutation, {"offset": 5, "n": 0}),
+    Sample(sampling.pick_repeated, [WEIGHTS, DRAWS], _repeated),
+    Sample(sampling.pick_distinct, [WEIGHTS, DRAWS], _distinct, {"count": 3}),
+    Sample(linalg.orthogonal_factor, [np.array([[1.0, 2.0], [-3.0, 0.5], [0.25, 4.0]])], _orthogonal),
+]
+
+SAMPLES = [*UNARY, *BINARY, *REDUCTIONS, *SHAPES, *INDEXING, *PRODUCTS, *RANDOM]
 WITH_SPECIAL_VALUES = list({s.primitive.name: s for s in UNARY if s.special}.values())

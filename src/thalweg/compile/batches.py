@@ -19,9 +19,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .ir import Function, Value
+from .ir import Function, Value, integer, real
 
-__all__ = ["epoch_function"]
+__all__ = ["block_function", "epoch_function"]
 
 ITEMS = {"arguments": 5, "results": 3, "numbers": 2, "generators": 2}
 
@@ -32,9 +32,7 @@ def epoch_function(attributes: str) -> Function:
     f = Function("epoch", params, "i64", attributes=attributes)
     _, _, loop, begin, end, code = f.params
     with f.loop(begin, end) as steps:
-        position: Any = loop
-        for name, write in (("arguments", _argument), ("results", _result), ("numbers", _number)):
-            position = _each(f, position, ITEMS[name], write, steps.index)
+        position = _prepared(f, loop, steps.index)
         result = f.emit("call i64 @program(ptr %ctx)", "i64")
         failed = f.emit(f"icmp ne {result}, 0", "i1")
         with f.when(failed):
@@ -44,6 +42,95 @@ def epoch_function(attributes: str) -> Function:
         _each(f, position, ITEMS["generators"], _generator, steps.index)
     f.ret(end)
     return f
+
+
+def _prepared(f: Function, loop: Value, step: Value) -> Value:
+    """Put the addresses of a step into their slots; returns where the list of generators begins."""
+    position = loop
+    for name, write in (("arguments", _argument), ("results", _result), ("numbers", _number)):
+        position = _each(f, position, ITEMS[name], write, step)
+    return position
+
+
+def block_function(attributes: str, type: str) -> Function:
+    """``blocks(ctx, order, loop, begin, end, code, block)``: the loop for a graph without its first weight.
+
+    ``block`` holds: slot of the sample, its data, bytes of a row; the weight, its rows and columns; memory for the
+    samples of a block, their products with the weight, with one another, and the steps; slots of product and step;
+    and the number of samples in a block. See ``thalweg.compiler.blocks``.
+    """
+    params = [
+        ("ptr", "ctx"), ("ptr", "order"), ("ptr", "loop"), ("i64", "begin"), ("i64", "end"), ("ptr", "code"),
+        ("ptr", "block"),
+    ]  # fmt: skip
+    f = Function("blocks", params, "i64", attributes=attributes)
+    begin, end, block = f.params[3], f.params[4], f.params[6]
+    most = _word(f, block, 12)
+    count = f.binary("sub", end, begin)
+    rounds = f.emit(f"udiv {f.add(f.add(count, most), -1)}, {most.name}", "i64")
+    with f.loop(0, rounds) as outer:
+        first = f.add(begin, f.mul(outer.index, most))
+        left = f.binary("sub", end, first)
+        cut = f.emit(f"icmp slt {left}, {most.name}", "i1")
+        samples = f.emit(f"select {cut}, {left}, {most}", "i64")
+        _Block(f, type).write(first, samples, most)
+    f.ret(end)
+    return f
+
+
+class _Block:
+    """The code for one block of samples."""
+
+    def __init__(self, f: Function, type: str) -> None:
+        self.f = f
+        self.type = type
+        self.gemm = f"tw_gemm_{ {'float': 'f32', 'double': 'f64'}[type] }"
+        block = f.params[6]
+        self.slot, self.data, self.row_bytes = _word(f, block, 0), _word(f, block, 1, "ptr"), _word(f, block, 2)
+        self.weight, self.rows, self.columns = _word(f, block, 3, "ptr"), _word(f, block, 4), _word(f, block, 5)
+        self.samples, self.products, self.among, self.steps = (_word(f, block, i, "ptr") for i in (6, 7, 8, 9))
+        self.product_slot, self.step_slot = _word(f, block, 10), _word(f, block, 11)
+
+    def write(self, first: Value, samples: Value, most: Value) -> None:
+        f, one = self.f, integer(1)
+        loop, code = f.params[2], f.params[5]
+        _copy_rows(f, self.data, self.row_bytes, samples, self.samples, first)
+        k, n = self.columns, self.rows
+        self.product(samples, n, k, 1.0, (self.samples, k, one), (self.weight, one, k), 0.0, (self.products, n))
+        self.product(samples, samples, k, 1.0, (self.samples, k, one), (self.samples, one, k), 0.0, (self.among, most))
+        with f.loop(0, samples) as steps:
+            t = steps.index
+            product = f.offset(self.products, f.mul(t, n), self.type)
+            later = f.emit(f"icmp sgt {t}, 0", "i1")
+            with f.when(later):
+                row = f.offset(self.among, f.mul(t, most), self.type)
+                self.product(one, n, t, -1.0, (row, most, one), (self.steps, n, one), 1.0, (product, n))
+            step = f.add(first, t)
+            position = _prepared(f, loop, step)
+            _put(f, self.slot, f.offset(self.samples, f.mul(t, self.row_bytes), "i8"))
+            _put(f, self.product_slot, product)
+            _put(f, self.step_slot, f.offset(self.steps, f.mul(t, n), self.type))
+            result = f.emit("call i64 @program(ptr %ctx)", "i64")
+            with f.when(f.emit(f"icmp ne {result}, 0", "i1")):
+                self.update(t)
+                f.store(result, code)
+                f.ret(step)
+                f.start(f.fresh("unreached"))
+            _each(f, position, ITEMS["generators"], _generator, step)
+        self.update(samples)
+
+    def update(self, samples: Value) -> None:
+        """The steps of so many samples, taken together."""
+        n, k, one = self.rows, self.columns, integer(1)
+        self.product(n, k, samples, -1.0, (self.steps, one, n), (self.samples, k, one), 1.0, (self.weight, k))
+
+    def product(
+        self, m: Value, n: Value, k: Value, alpha: float, a: tuple[Value, Value, Value],
+        b: tuple[Value, Value, Value], beta: float, c: tuple[Value, Value],
+    ) -> None:  # fmt: skip
+        """C = beta C + alpha A B; a matrix is its address and its strides."""
+        args = [m, n, k, real(alpha, self.type), *a, *b, real(beta, self.type), *c]
+        self.f.call(self.gemm, args, "void")
 
 
 def _each(f: Function, position: Value, words: int, write: Any, step: Value) -> Value:

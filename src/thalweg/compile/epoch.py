@@ -17,10 +17,13 @@ from ..core.tensor import Tensor, wrap
 from ..utils.data import DataLoader, Subset, TensorDataset
 from ..utils.data.collate import default_collate
 from ..utils.data.gather import reads_items
+from .blocks import BLOCK, Blocked, blocked
 from .guards import Source
+from .memory import ir_type
 from .native_program import Native
 from .plan import FIRST_SLOT
 from .program import Program
+from .simplify import simplify
 from .trace import Outside, Result
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "run_epoch"]
 
+WORTH_BLOCKS = 256  # steps from which a program for blocks of samples is made
 SLICE = 0.03  # seconds of native code between two looks at the outside
 
 Progress = Callable[[int, int | None, Any], Any]
@@ -194,7 +198,7 @@ class _Epoch:
                 if self.report():
                     return
                 continue
-            slices = _Slices(program, rows, arguments)
+            slices = slices_of(program, rows, arguments, rows.count - step)
             while step < rows.count:
                 start = time.perf_counter()
                 done = slices.run(step, min(ahead, rows.count - step), self.results)
@@ -227,6 +231,27 @@ def runs_natively(program: Program) -> bool:
     )
 
 
+def slices_of(program: Program, rows: Rows, arguments: list[Tensor], steps: int) -> _Slices:
+    """How to run many steps: sample by sample in blocks where that can be, and pays."""
+    if rows.batch_size > 1 or steps < WORTH_BLOCKS:
+        return _Slices(program, rows, arguments)
+    if program.blocked is None:
+        places = [i for i, s in program.moving if s.argument is not None]
+        found = blocked(simplify(program.recording.graph), program.recording.writes, places)
+        program.blocked = False if found is None else (found, block_program(program, found))
+    if program.blocked is False:
+        return _Slices(program, rows, arguments)
+    return _Blocks(program, rows, arguments, *program.blocked)
+
+
+def block_program(program: Program, found: Blocked) -> Native:
+    """The native code of the graph without its first weight."""
+    writes = program.recording.writes
+    updates = [*writes[: found.update], *writes[found.update + 1 :]]
+    fed = [i for i, _ in program.moving]
+    return Native(found.graph, updates, fed, block_type=ir_type(found.graph.inputs[found.weight].dtype))
+
+
 class _Slices:
     """Runs of several steps of one program."""
 
@@ -235,6 +260,8 @@ class _Slices:
         self.rows = rows
         self.arguments = arguments
         self.native: Native = program.executable  # type: ignore[assignment]
+        self.apart = -1  # an argument that the native loop handles by itself
+        self.keep: Any = None  # arrays whose addresses native code has
         self.written = {program.recording.sources[i].argument for i in program.recording.writes}
 
     def run(self, step: int, count: int, results: Results) -> int:
@@ -249,15 +276,22 @@ class _Slices:
                 return 0
             numbers, count = self.numbers(count)
             fixed, stacked = self.outputs(inputs, count)
-            words = self.describe(inputs, fixed, stacked, numbers, step)
-            order = 0 if self.rows.order is None else self.rows.order.ctypes.data
             code = np.zeros(1, np.int64)
-            done = native.run_many(inputs, fixed, order, words, step, step + count, code)
+            done = self.run_native(inputs, fixed, stacked, numbers, step, count, code)
             self.finish(inputs, fixed, tensors, done)
             if done:
                 results.add_many(done, self.packed(stacked, done))
             native.raise_error(int(code[0]))
         return done
+
+    def run_native(
+        self, inputs: list[Any], fixed: list[Any], stacked: dict[int, Any], numbers: dict[int, Any], step: int,
+        count: int, code: Any,
+    ) -> int:  # fmt: skip
+        """The steps in native code; how many were done."""
+        words = self.describe(inputs, len(inputs), stacked, numbers, step)
+        self.keep = (words, stacked, numbers)
+        return self.native.run_many(inputs, fixed, self.rows.order.ctypes.data, words, step, step + count, code)
 
     def numbers(self, count: int) -> tuple[dict[int, Any], int]:
         """The numbers of the next steps; what goes with each step is called for it now."""
@@ -294,9 +328,9 @@ class _Slices:
         return fixed, stacked
 
     def describe(
-        self, inputs: list[Any], fixed: list[Any], stacked: dict[int, Any], numbers: dict[int, Any], step: int
+        self, inputs: list[Any], count: int, stacked: dict[int, Any], numbers: dict[int, Any], step: int
     ) -> Any:
-        """The words that tell the native loop what changes from step to step."""
+        """The words that tell the native loop what changes from step to step; ``count`` inputs come before outputs."""
         recording, rows = self.program.recording, self.rows
         words: list[int] = []
         places = [
@@ -313,7 +347,7 @@ class _Slices:
         words.append(len(stacked))
         for i, y in stacked.items():
             step_bytes = y.nbytes // len(y)
-            words += [FIRST_SLOT + len(inputs) + i, y.ctypes.data - step * step_bytes, step_bytes]
+            words += [FIRST_SLOT + count + i, y.ctypes.data - step * step_bytes, step_bytes]
         words.append(len(numbers))
         for i, values in numbers.items():
             words += [FIRST_SLOT + i, values.ctypes.data - 8 * step]
@@ -321,7 +355,6 @@ class _Slices:
         for i, source in enumerate(recording.sources):
             if not isinstance(source, (Outside, Source)):
                 words += [inputs[i].ctypes.data + 8, recording.generators[source]]
-        self.keep = (numbers, stacked, fixed)
         return np.array(words, np.int64)
 
     def finish(self, inputs: list[Any], fixed: list[Any], tensors: list[Tensor | None], done: int) -> None:
@@ -343,6 +376,47 @@ class _Slices:
     def packed(self, stacked: dict[int, Any], done: int) -> Any:
         """The results of ``done`` steps in the structure of the function's result."""
         return fill(self.program.recording.results, stacked, done)
+
+
+class _Blocks(_Slices):
+    """Runs of single samples, the first layer's work done in blocks."""
+
+    def __init__(
+        self, program: Program, rows: Rows, arguments: list[Tensor], found: Blocked, native: Native
+    ) -> None:
+        super().__init__(program, rows, arguments)
+        self.found = found
+        self.native = native
+        self.apart = found.sample
+        n, k = found.size
+        dtype = found.graph.inputs[found.weight].dtype
+        self.memory = [np.empty(shape, dtype) for shape in ((BLOCK, k), (BLOCK, n), (BLOCK, BLOCK), (BLOCK, n))]
+
+    def run_native(
+        self, inputs: list[Any], fixed: list[Any], stacked: dict[int, Any], numbers: dict[int, Any], step: int,
+        count: int, code: Any,
+    ) -> int:  # fmt: skip
+        found = self.found
+        samples, products, among, steps = self.memory
+        out = found.update
+        outputs = [*fixed[:out], *fixed[out + 1 :], steps[0]]
+        moved = {i - 1: y for i, y in stacked.items()}  # results stand behind all written inputs
+        words = self.describe(inputs, len(inputs) + 1, moved, numbers, step)
+        argument = self.program.recording.sources[found.sample].argument
+        data = self.rows.tensors[argument]._value
+        block = np.array(
+            [
+                FIRST_SLOT + found.sample, data.ctypes.data, data.nbytes // len(data),
+                inputs[found.weight].ctypes.data, *found.size,
+                samples.ctypes.data, products.ctypes.data, among.ctypes.data, steps.ctypes.data,
+                FIRST_SLOT + len(inputs), FIRST_SLOT + len(inputs) + 1 + len(outputs) - 1, BLOCK,
+            ],
+            np.int64,
+        )  # fmt: skip
+        self.keep = (words, stacked, numbers, block)
+        order = self.rows.order.ctypes.data
+        given = [*inputs, products[0]]
+        return self.native.run_many(given, outputs, order, words, step, step + count, code, block)
 
 
 def leaves(results: Any) -> list[Result]:

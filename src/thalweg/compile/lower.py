@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .batches import epoch_function
+from .batches import block_function, epoch_function
 from .checks import check_function
 from .columns import ColumnCode
 from .entry import entry_function
@@ -39,9 +39,10 @@ class Lowered:
 class _Lowering:
     def __init__(
         self, graph: Graph, schedule: Schedule, layouts: dict[Node, Layout], target: Any, threads: int,
-        updates: dict[Node, Node], fed: list[int],
+        updates: dict[Node, Node], fed: list[int], block_type: str,
     ) -> None:  # fmt: skip
         self.fed = fed
+        self.block_type = block_type
         self.graph = graph
         self.schedule = schedule
         self.layouts = layouts
@@ -63,6 +64,8 @@ class _Lowering:
         self.add_program()
         self.module.add(epoch_function(self.target.attributes))
         self.module.add(entry_function(self.fed, self.target.attributes))
+        if self.block_type:
+            self.module.add(block_function(self.target.attributes, self.block_type))
         return Lowered(self.module, self.plan, self.names, self.callbacks)
 
     # -- kernels ------------------------------------------------------------------------------------------
@@ -224,10 +227,11 @@ def type_is_number(x: Any) -> bool:
 
 def lower(
     graph: Graph, schedule: Schedule, layouts: dict[Node, Layout], target: Any, threads: int,
-    updates: dict[Node, Node], fed: list[int],
+    updates: dict[Node, Node], fed: list[int], block_type: str = "",
 ) -> Lowered:  # fmt: skip
     """The module of a scheduled graph.
 
     ``updates`` says which outputs are new content of which inputs, ``fed`` which slots get a new array for each run.
+    ``block_type`` asks for the loop over blocks of samples, with a first weight of this element type.
     """
-    return _Lowering(graph, schedule, layouts, target, threads, updates, fed).run()
+    return _Lowering(graph, schedule, layouts, target, threads, updates, fed, block_type).run()

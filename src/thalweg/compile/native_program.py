@@ -39,11 +39,12 @@ class Native:
         fed: the positions of the inputs whose arrays change from run to run; ``enter`` takes these.
         target: the processor; the one at hand if None.
         threads: how many threads may share the work; ``tw.get_num_threads()`` if None.
+        block_type: the element type of the first weight, for a graph without it; see ``blocks``.
     """
 
     def __init__(
         self, graph: Graph, updates: list[int], fed: list[int] | None = None, target: Target | None = None,
-        threads: int | None = None,
+        threads: int | None = None, block_type: str = "",
     ) -> None:  # fmt: skip
         self.target = target or Target.host()
         self.threads = threads or get_num_threads()
@@ -56,7 +57,9 @@ class Native:
         count = len(self.graph.inputs)
         slots = [FIRST_SLOT + i for i in fed or ()]
         slots += [FIRST_SLOT + count + i for i in range(len(updates), len(self.graph.outputs))]
-        self.lowered = lower(self.graph, self.schedule, self.layouts, self.target, self.threads, pairs, slots)
+        self.lowered = lower(
+            self.graph, self.schedule, self.layouts, self.target, self.threads, pairs, slots, block_type
+        )
         self.text = self.lowered.module.text()
         library()
         self.code = build(self.text, self.target, level=0)
@@ -65,6 +68,11 @@ class Native:
             "epoch", ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64,
             ctypes.c_void_p,
         )  # fmt: skip
+        if block_type:
+            self.blocks = self.code.function(
+                "blocks", ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64,
+                ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p,
+            )  # fmt: skip
         objects = [ctypes.py_object] * len(slots)
         self.entry = self.code.function("entry", ctypes.c_int64, ctypes.c_void_p, *objects)
         self.prepare()
@@ -114,13 +122,15 @@ class Native:
         return code
 
     def run_many(
-        self, inputs: list[Any], outputs: list[Any], order: int, words: Any, begin: int, end: int, code: Any
-    ) -> int:
+        self, inputs: list[Any], outputs: list[Any], order: int, words: Any, begin: int, end: int, code: Any,
+        block: Any = None,
+    ) -> int:  # fmt: skip
         """Run for the steps [begin, end), as ``batches`` says; how many were done."""
         self.bind(inputs, outputs)
         if self.parallel:
             ensure_workers(self.threads)
-        stopped = self.epoch(self.address, order, words.ctypes.data, begin, end, code.ctypes.data)
+        arguments = (self.address, order, words.ctypes.data, begin, end, code.ctypes.data)
+        stopped = self.epoch(*arguments) if block is None else self.blocks(*arguments, block.ctypes.data)
         return int(stopped) - begin
 
     def raise_error(self, code: int) -> None:

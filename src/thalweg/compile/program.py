@@ -78,6 +78,7 @@ class Program:
         self.executable = build(recording.graph, recording.writes, [i for i, _ in moving])
         self.only_arguments = all(s.argument is not None for _, s in moving)
         self.argument_order = [s.argument for _, s in moving if s.argument is not None]
+        self.blocked: Any = None  # for single samples: another form of the graph, and its native code; False if none
         self._lock = threading.Lock()
         self._fresh = [(node.shape, node.dtype) for node in recording.graph.outputs]
         self._new = self._fresh[len(recording.writes) :]

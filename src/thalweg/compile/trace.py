@@ -117,6 +117,7 @@ class Trace(Tracer):
         self.sources: list[Any] = []
         self.positions: dict[Handle, int] = {}
         self.numbers: dict[Any, Number] = {}
+        self.numbers_read = False  # by the function itself: what is called for each run then has to wait for its end
         self.generators: dict[Any, tuple[Handle, int]] = {}
         self.grads: dict[Tensor, Any] = {}  # before the function, for those that it has touched
         self.cleared: set[Tensor] = set()  # whose gradient was overwritten before it was read
@@ -238,6 +239,7 @@ class Trace(Tracer):
                 "end; call scheduler.step() last"
             )
         place = (id(container), key, path)
+        self.numbers_read = True
         if place not in self.numbers:
             source = Source(container, key, path)
             node = self._input(placeholder(repr(source), (), np.float64), source)
@@ -263,7 +265,7 @@ class Trace(Tracer):
         return value
 
     def effect(self, function: Callable[..., Any], *values: Any) -> None:
-        if self.numbers or values:
+        if self.numbers_read or values:
             self.after.append((function, values))
         else:
             self.before.append(function)
@@ -337,6 +339,7 @@ def record(function: Callable[..., Any], args: Any, kwargs: Any, arguments: list
                 x._value  # noqa: B018 - lifts it, so that the arguments are the first inputs
             floats: list[float] = []
             args, kwargs = _with_numbers((args, kwargs), trace, floats)
+            trace.numbers_read = False
             result = function(*args, **kwargs)
             recording = _finish(trace, result, keep)
             recording.floats = floats

@@ -38,7 +38,7 @@ def _library() -> Loaded:
 def load_for(target: Target) -> Loaded:
     """The library for a processor, without making its names known."""
     identity = _sources() or [library_text(target).encode()]  # there may be no sources
-    return load(cached(lambda: library_text(target), target, "library", *identity))
+    return load(cached(lambda: library_text(target), target, "library", *identity, level=0))
 
 
 def _sources() -> list[bytes]:

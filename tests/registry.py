@@ -599,15 +599,6 @@ def _distinct(weights: Any, u: Any, count: int) -> Any:
     return np.array([sorted(range(len(row)), key=lambda i: row[i])[:count] for row in waiting])
 
 
-def _orthogonal(x: Any) -> Any:
-    """By Gram and Schmidt."""
-    q = np.zeros_like(x)
-    for j, column in enumerate(x.T):
-        rest = column - q[:, :j] @ (q[:, :j].T @ column)
-        q[:, j] = rest / np.sqrt((rest * rest).sum())
-    return q
-
-
 STATE = np.array([7, 3], np.uint64)
 WEIGHTS = np.array([[0.5, 2.0, 0.0, 1.0], [3.0, 1.0, 1.0, 0.25]])
 DRAWS = np.array([[0.1, 0.7, 0.3, 0.95], [0.5, 0.05, 0.8, 0.2]])
@@ -621,7 +612,6 @@ RANDOM = [
     Sample(random.permutation_, [STATE], _permutation, {"offset": 5, "n": 0}),
     Sample(sampling.pick_repeated, [WEIGHTS, DRAWS], _repeated),
     Sample(sampling.pick_distinct, [WEIGHTS, DRAWS], _distinct, {"count": 3}),
-    Sample(linalg.orthogonal_factor, [np.array([[1.0, 2.0], [-3.0, 0.5], [0.25, 4.0]])], _orthogonal),
 ]
 
 SAMPLES = [*UNARY, *BINARY, *REDUCTIONS, *SHAPES, *INDEXING, *PRODUCTS, *RANDOM]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,9 +18,9 @@ from ..core.tape import LEAF
 from ..core.tensor import Tensor
 from ..errors import TraceError
 from .graph import Graph
-from .guards import free_variables, own_attributes, reachable_modules
 from .program import Executable, Program
-from .trace import Recording, record
+from .trace import record
+from .variables import Surroundings
 
 __all__ = ["Compiled", "compile"]
 
@@ -33,12 +34,13 @@ class Compiled:
     """
 
     def __init__(self, function: Callable[..., Any], check: bool = False, keep_gradients: bool = False) -> None:
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function, updated=())
         self.function = function
         self.check = check
         self.keep_gradients = keep_gradients
         self._programs: dict[Any, list[Program]] = {}
         self._lock = threading.RLock()
+        self._kept: list[Any] = []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if state.tracer is not None:  # part of a larger compiled function
@@ -73,20 +75,20 @@ class Compiled:
                 return program
             reason = reason or failure
         with self._lock:
+            for program in self._programs.get(key, ()):  # another thread may have made one
+                if program.guards.failure() is None:
+                    return program
             return self._build(key, args, kwargs, tensors, reason)
 
     def _build(self, key: Any, args: Any, kwargs: Any, tensors: Any, reason: str | None) -> Program:
         start = time.perf_counter()
-        variables = [*free_variables(self.function), *own_attributes(self.function)]
-        reached = [value for _, value in variables]
-        reached += [getattr(self.function, "__self__", None), self.function, *args, *kwargs.values()]
-        modules = list(reachable_modules(reached))
-        modules_before = [(m, dict(m.__dict__)) for m in modules]
+        around = Surroundings(self.function, [*args, *kwargs.values()])
         recording = record(self.function, args, kwargs, list(tensors), self.keep_gradients)
-        _refuse_side_effects(variables, modules_before, recording)
-        recording.guards.watched.extend(variables)
-        recording.guards.add_modules(modules)
+        _refuse_side_effects(around)
+        recording.guards.watched.extend([*around.variables, *around.attributes])
+        recording.guards.add_modules(around.modules)
         program = Program(recording, self._executable)
+        self._kept.append([x for x, _ in around.objects])  # they are told apart by identity
         if reason is None:
             reason = "first call" if not self._programs else f"new arguments: {_described(tensors)}"
         self._programs.setdefault(key, []).insert(0, program)
@@ -98,6 +100,23 @@ class Compiled:
         from .native_program import Native
 
         return Native(graph, updates, fed)
+
+    def __getattr__(self, name: str) -> Any:
+        """What else the function or module has: a compiled model's ``parameters()``."""
+        if name == "function":  # while it is being copied
+            raise AttributeError(name)
+        return getattr(self.function, name)
+
+    def __repr__(self) -> str:
+        return f"compile({self.function!r})"
+
+    def __reduce__(self) -> Any:
+        """Copies are compiled anew; a decorated function is pickled by its name, as functions are."""
+        scope: Any = sys.modules.get(getattr(self.function, "__module__", ""))
+        name = getattr(self.function, "__qualname__", "")
+        for part in name.split("."):
+            scope = getattr(scope, part, None)
+        return name if scope is self else (Compiled, (self.function, self.check, self.keep_gradients))
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """A compiled method is bound like any other."""
@@ -131,19 +150,19 @@ def _signature(value: Any, tensors: list[Tensor], floats: list[float]) -> Any:
     return id(value)
 
 
-def _refuse_side_effects(variables: Any, modules: Any, recording: Recording) -> None:
+def _refuse_side_effects(around: Surroundings) -> None:
     """Python code runs only while a function is traced: what it changes then, later calls would not change."""
-    for source, before in variables:
+    for source, before in around.variables:
         if source.read() is not before:
             raise TraceError(
                 f"the function assigns the variable {source!r}, which only its first call would do once it is "
                 "compiled; return the value, or keep it in a tensor that is changed in place"
             )
-    for module, before in modules:
-        for name, value in module.__dict__.items():
-            if before.get(name, value) is not value or name not in before:
+    for x, before in around.objects:
+        for name, value in vars(x).items():
+            if name not in before or before[name] is not value:
                 raise TraceError(
-                    f"the function assigns {type(module).__name__}.{name}, which only its first call would do once it "
+                    f"the function assigns {type(x).__name__}.{name}, which only its first call would do once it "
                     "is compiled; change the tensor in place, as in self.total.copy_(value), or assign outside"
                 )
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import operator
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from operator import attrgetter, is_
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from ..core.tensor import Tensor
 from ..nn.module import Module
 from ..nn.registry import clock
 
-__all__ = ["Computed", "Guards", "Source", "free_variables", "own_attributes", "reachable_modules"]
+__all__ = ["Computed", "Guards", "Source"]
 
 
 class Source:
@@ -184,52 +183,3 @@ def _same(a: Any, b: Any) -> bool:
 def _short(x: Any) -> str:
     text = repr(x)
     return text if len(text) <= 40 else f"another {type(x).__name__}"
-
-
-def reachable_modules(values: Iterable[Any]) -> Iterator[Module]:
-    """The modules among ``values``, in lists and dictionaries there, and in the attributes of other objects."""
-    seen: set[int] = set()
-    stack = [(value, 3) for value in values]
-    while stack:
-        value, depth = stack.pop()
-        if id(value) in seen or depth == 0:
-            continue
-        seen.add(id(value))
-        if isinstance(value, Module):
-            for module in value.modules():
-                if module is value or id(module) not in seen:
-                    seen.add(id(module))
-                    yield module
-        elif isinstance(value, (list, tuple)):
-            stack.extend((v, depth - 1) for v in value)
-        elif isinstance(value, dict):
-            stack.extend((v, depth - 1) for v in value.values())
-        elif hasattr(value, "__dict__") and not isinstance(value, (type, ModuleType)):
-            stack.extend((v, depth - 1) for v in vars(value).values())
-
-
-def own_attributes(function: Any) -> list[tuple[Source, Any]]:
-    """The plain attributes of the object that a method is bound to."""
-    owner = getattr(function, "__self__", None)
-    if owner is None or isinstance(owner, (Module, type)) or not hasattr(owner, "__dict__"):
-        return []
-    plain = (bool, int, float, str, type(None))
-    return [(Source(vars(owner), name), v) for name, v in vars(owner).items() if isinstance(v, plain)]
-
-
-def free_variables(function: Any) -> list[tuple[Source, Any]]:
-    """The closure's and global variables that a function names, with what they hold now."""
-    function = getattr(function, "__func__", function)
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return []
-    found = []
-    for cell in function.__closure__ or ():
-        source = Source(cell, "cell_contents")
-        found.append((source, source.read()))
-    scope = function.__globals__
-    for name in code.co_names:
-        if name in scope:
-            source = Source(scope, name)
-            found.append((source, source.read()))
-    return found

@@ -6,14 +6,15 @@ Random ones draw from ``generator``, by default the one that ``tw.manual_seed`` 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from ..core.modes import no_grad
+from ..core.primitive import Primitive
 from ..core.tensor import Tensor, wrap
 from ..errors import ArgumentError, ShapeError
 from ..ops import elementwise as e
-from ..ops import linalg
 from ..ops.quantile import normal_quantile
 from ..ops.random import Generator, default_generator
 
@@ -220,6 +221,27 @@ def kaiming_normal_(
     return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode)), generator)
 
 
+class OrthogonalFactor(Primitive):
+    """The factor q of x = q r, where q has orthonormal columns and r is upper triangular, its diagonal positive.
+
+    x : (n, m), n >= m  ->  (n, m)
+
+    Of normal random numbers it is uniformly distributed, which it would not be without a rule for the signs.
+    """
+
+    differentiable = False
+
+    def forward(self, x: Any) -> Any:
+        q, r = np.linalg.qr(x)
+        return q * np.where(np.diagonal(r) < 0, -1.0, 1.0)
+
+    def shape(self, x: Any) -> tuple[int, ...]:
+        return tuple(x.shape)
+
+
+_orthogonal_factor = OrthogonalFactor()
+
+
 @no_grad
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = None) -> Tensor:
     """A (semi-)orthogonal matrix, times ``gain``, uniformly distributed; all axes but the first count as columns.
@@ -240,7 +262,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     wide = rows < columns
     shape = (columns, rows) if wide else (rows, columns)
     noise = (generator or default_generator).normal(shape, np.dtype(np.float64))
-    q = linalg.orthogonal_factor(wrap(noise))
+    q = _orthogonal_factor(wrap(noise))
     return tensor.copy_(gain * (q.T if wide else q).reshape(tuple(tensor.shape)))
 
 

@@ -14,7 +14,7 @@ from .broadcast import reshape, sum_to
 from .elementwise import relu
 from .shape import permute
 
-__all__ = ["linear", "linear_relu", "matmul", "orthogonal_factor", "transpose_last"]
+__all__ = ["linear", "linear_relu", "matmul", "transpose_last"]
 
 
 def transpose_last(x: Any) -> Any:
@@ -132,22 +132,4 @@ def _rows(x: Any) -> Any:
     return x if x.ndim == 2 else reshape(x, shape=(math.prod(x.shape[:-1]), x.shape[-1]))
 
 
-class OrthogonalFactor(Primitive):
-    """The factor q of x = q r, where q has orthonormal columns and r is upper triangular, its diagonal positive.
-
-    x : (n, m), n >= m  ->  (n, m)
-
-    Of normal random numbers it is uniformly distributed, which it would not be without a rule for the signs.
-    """
-
-    differentiable = False
-
-    def forward(self, x: Any) -> Any:
-        q, r = np.linalg.qr(x)
-        return q * np.where(np.diagonal(r) < 0, -1.0, 1.0)
-
-    def shape(self, x: Any) -> tuple[int, ...]:
-        return tuple(x.shape)
-
-
-matmul, linear, linear_relu, orthogonal_factor = Matmul(), Linear(), LinearRelu(), OrthogonalFactor()
+matmul, linear, linear_relu = Matmul(), Linear(), LinearRelu()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from ..core.dtypes import INT64
 from ..core.primitive import Primitive
+from .base import convert, where
+from .broadcast import sum_
+from .elementwise import eq, gt, le, log1p, logical_and, logical_or, minimum, neg
+from .reduce import cumsum
 
 __all__ = ["pick_distinct", "pick_repeated"]
 
@@ -29,6 +34,12 @@ class PickRepeated(Primitive):
 
     def shape(self, weights: Any, u: Any) -> tuple[int, ...]:
         return tuple(u.shape)
+
+    def compose(self, weights: Any, u: Any) -> Any:
+        edges = cumsum(weights, dim=1)
+        draws = u * edges[:, -1:]
+        passed = convert(le(edges[:, None, :], draws[:, :, None]), dtype=INT64)
+        return minimum(sum_(passed, dims=(2,), keepdim=False), weights.shape[1] - 1)
 
     def dtype(self, weights: Any, u: Any) -> Any:
         return INT64
@@ -52,6 +63,17 @@ class PickDistinct(Primitive):
 
     def shape(self, weights: Any, u: Any, count: int) -> tuple[int, ...]:
         return weights.shape[0], count
+
+    def compose(self, weights: Any, u: Any, count: int) -> Any:
+        """By ranks: how many keys of the row are larger, or equal and further left."""
+        keys = where(gt(weights, 0.0), log1p(neg(u)) / weights, -math.inf)
+        n = weights.shape[1]
+        left = np.tri(n, k=-1, dtype=bool)[None]  # (1, key, other key)
+        mine, others = keys[:, :, None], keys[:, None, :]
+        before = logical_or(gt(others, mine), logical_and(eq(others, mine), left))
+        ranks = sum_(convert(before, dtype=INT64), dims=(2,), keepdim=False)
+        places = eq(ranks[:, None, :], np.arange(count)[None, :, None])  # (row, place, key)
+        return sum_(where(places, np.arange(n)[None, None, :], 0), dims=(2,), keepdim=False)
 
     def dtype(self, weights: Any, u: Any, count: int) -> Any:
         return INT64

@@ -62,7 +62,7 @@ def normal_range(array: Any) -> Any:
         return np.where(np.isfinite(array) & (np.abs(array) > large), np.copysign(large, array), array)
 
 
-EXAMPLES = int(os.environ.get("THALWEG_RANDOM_GRAPHS", "1000")) // (4 * TOGETHER)
+EXAMPLES = int(os.environ.get("THALWEG_RANDOM_GRAPHS", "3000")) // (4 * TOGETHER)
 
 
 @pytest.mark.parametrize("exact", [True, False])

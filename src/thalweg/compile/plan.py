@@ -104,6 +104,8 @@ class Plan:
             if parallel:
                 parts = max(threads, parts - parts % threads)  # as many for each
             chunk = max(min(rows, SHORTEST), -(-rows // parts))
+            while 0 < rows % chunk < SHORTEST and chunk < rows:
+                chunk += 1
             if any(isinstance(k, Product) and k.by_columns for k in region.kernels):
                 chunk = -(-chunk // PANEL_COLUMNS) * PANEL_COLUMNS if parallel else rows
         self.chunk[region] = chunk

@@ -7,7 +7,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from ..core.modes import state
 from ..core.tape import LEAF
 from ..core.tensor import Tensor
 from ..errors import TraceError
+from .arguments import ArgumentGuards
 from .graph import Graph
 from .program import Executable, Program
 from .trace import record
@@ -70,13 +71,13 @@ class Compiled:
         key = (key, state.recording, get_default_dtype())
         reason = None
         for program in self._programs.get(key, ()):
-            failure = program.guards.failure()
+            failure = program.guards.failure() or program.fits.failure(tensors)
             if failure is None:
                 return program
             reason = reason or failure
         with self._lock:
             for program in self._programs.get(key, ()):  # another thread may have made one
-                if program.guards.failure() is None:
+                if program.guards.failure() is None and program.fits.failure(tensors) is None:
                     return program
             return self._build(key, args, kwargs, tensors, reason)
 
@@ -88,6 +89,7 @@ class Compiled:
         recording.guards.watched.extend([*around.variables, *around.attributes])
         recording.guards.add_modules(around.modules)
         program = Program(recording, self._executable)
+        program.fits = ArgumentGuards(recording, tensors, [*around.tensors, *self._met_outside()])
         self._kept.append([x for x, _ in around.objects])  # they are told apart by identity
         if reason is None:
             reason = "first call" if not self._programs else f"new arguments: {_described(tensors)}"
@@ -95,6 +97,12 @@ class Compiled:
         name = getattr(self.function, "__qualname__", repr(self.function))
         logger.info("compiled %s in %.3f s: %s", name, time.perf_counter() - start, reason)
         return program
+
+    def _met_outside(self) -> Iterator[Tensor]:
+        """The tensors from outside that programs have met so far."""
+        for programs in self._programs.values():
+            for program in programs:
+                yield from program.guards.tensors
 
     def _executable(self, graph: Graph, updates: list[int], fed: list[int]) -> Executable:
         from .native_program import Native

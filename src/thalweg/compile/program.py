@@ -78,6 +78,7 @@ class Program:
         self.executable = build(recording.graph, recording.writes, [i for i, _ in moving])
         self.only_arguments = all(s.argument is not None for _, s in moving)
         self.argument_order = [s.argument for _, s in moving if s.argument is not None]
+        self.fits: Any = None  # the ArgumentGuards
         self.blocked: Any = None  # for single samples: another form of the graph, and its native code; False if none
         self._lock = threading.Lock()
         self._fresh = [(node.shape, node.dtype) for node in recording.graph.outputs]
@@ -163,7 +164,7 @@ class Program:
         if source.argument is not None:
             return arguments[source.argument]
         if source.owner is not None:
-            owner: Any = source.owner
+            owner: Any = source.owner if source.owner_argument is None else arguments[source.owner_argument]
             return owner._grad
         return source.tensor
 

@@ -31,7 +31,8 @@ class Outside:
     """A tensor from outside that the function has touched, as it was before."""
 
     __slots__ = (
-        "argument", "array", "count", "extra", "handle", "node", "owner", "position", "tensor", "version", "view",
+        "argument", "array", "count", "extra", "handle", "node", "owner", "owner_argument", "position", "tensor",
+        "version", "view",
     )  # fmt: skip
 
     def __init__(self, tensor: Tensor, array: Any, argument: int | None) -> None:
@@ -39,6 +40,7 @@ class Outside:
         self.array = array
         self.argument = argument
         self.owner: Tensor | None = None  # whose gradient it is
+        self.owner_argument: int | None = None
         self.handle: Handle | None = None
         self.position = -1  # among the inputs of the graph
         self.node, self.view, self.extra = tensor._node, tensor._view, tensor._extra
@@ -74,6 +76,7 @@ class Recording:
         results: the function's result with ``Result`` places for tensors.
         generators: how many blocks each generator draws.
         floats: the floats among the arguments of the run.
+        argument_grads: which arguments, by position, had a gradient, where the function looks at it.
         before, after: what else to call with each run, with the positions of the outputs it is given.
     """
 
@@ -89,6 +92,7 @@ class Recording:
         self.guards = Guards()
         self.requires_history = False
         self.floats: list[float] = []
+        self.argument_grads: dict[int, bool] = {}
 
 
 class Result:
@@ -128,6 +132,7 @@ class Trace(Tracer):
         self.before: list[Callable[..., Any]] = []
         self.after: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
         self.guards = Guards()
+        self.argument_grads: dict[int, bool] = {}
         self.checks: list[Check] = []
         self.closed = False  # its values are of no use any more
 
@@ -170,6 +175,7 @@ class Trace(Tracer):
         owner = self.owners.get(x)
         outside = Outside(x, array, self.arguments.get(x))
         outside.owner = owner
+        outside.owner_argument = None if owner is None else self.arguments.get(owner)
         key = (array.__array_interface__["data"][0], array.shape, array.strides, array.dtype)
         handle = self.by_memory.get(key) if array.size and outside.argument is None else None
         if handle is None:
@@ -205,7 +211,9 @@ class Trace(Tracer):
         if x not in self.grads:
             self.grads[x] = grad
             if self._is_outside(x):
-                if x not in self.arguments:
+                if x in self.arguments:
+                    self.argument_grads[self.arguments[x]] = grad is not None
+                else:
                     self.guards.grads.append((x, grad is not None))
                 if grad is not None:
                     self.owners.setdefault(grad, x)
@@ -399,6 +407,7 @@ def _finish(trace: Trace, result: Any, keep: bool) -> Recording:
     recording.sources = trace.sources
     recording.generators = {generator: drawn for generator, (_, drawn) in trace.generators.items()}
     recording.guards = trace.guards
+    recording.argument_grads = trace.argument_grads
     return recording
 
 

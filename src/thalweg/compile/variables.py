@@ -8,6 +8,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from ..core.tensor import Tensor
 from ..nn.module import Module
 from .guards import Source
 
@@ -26,6 +27,7 @@ class Surroundings:
         variables: the closures' and global variables that it names, and those of the user's functions that it calls.
         attributes: the attributes of objects of the user's own classes, those of which a name occurs in the code.
         modules: the modules within reach.
+        tensors: the tensors within reach other than through the arguments.
         objects: modules and other objects, with all their attributes.
     """
 
@@ -36,6 +38,7 @@ class Surroundings:
         self._read(function, every=True)
         owner = getattr(function, "__self__", None)
         reached = [owner, function, *arguments, *(value for _, value in self.variables)]
+        self.tensors = list(reachable_tensors([owner, function, *(value for _, value in self.variables)]))
         self.modules = list(reachable_modules(reached))
         own = list(reachable_objects(reached))
         self._follow_methods([*self.modules, *own])
@@ -113,6 +116,16 @@ def reachable_modules(values: Iterable[Any]) -> Iterator[Module]:
         if isinstance(value, Module):
             found.update((id(module), module) for module in value.modules())
     yield from found.values()
+
+
+def reachable_tensors(values: Iterable[Any]) -> Iterator[Tensor]:
+    """The tensors, with the parameters and buffers of modules."""
+    for value in _reachable(values):
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, Module):
+            yield from value.parameters()
+            yield from value.buffers()
 
 
 def reachable_objects(values: Iterable[Any]) -> Iterator[Any]:

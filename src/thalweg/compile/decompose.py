@@ -61,7 +61,8 @@ def decompose(graph: Graph) -> tuple[Graph, list[Check]]:
         replaced[node] = new
         if isinstance(node.op, Primitive):
             checks.extend(_limits(node, replaced))
-    checks += [check._replace(node=replaced[check.node]) for check in graph.checks]
+    stated = [check._replace(node=replaced[check.node]) for check in graph.checks]  # these name the user's function
+    checks = stated + [check for check in checks if not any(implies(known, check) for known in stated)]
     checks = [check for check in checks if not holds(check)]
     result = Graph(graph.inputs, [replaced[node] for node in graph.outputs], graph.names, dict.fromkeys(checks))
     return result, result.checks
@@ -71,6 +72,11 @@ def _limits(node: Node, replaced: dict[Node, Node]) -> list[Check]:
     """What the inputs of a primitive may hold; it may state this of other values that it composes of them."""
     values = (Expression(replaced[x], node.line) if type(x) is Node else x for x in node.inputs)
     return [Check(limit[0].node, *limit[1:]) for limit in node.op.limits(*values, **node.params)]
+
+
+def implies(known: Check, check: Check) -> bool:
+    """Whether what ``known`` allows is allowed by ``check``."""
+    return known.node is check.node and known.low >= check.low and known.high <= check.high
 
 
 def holds(check: Check) -> bool:

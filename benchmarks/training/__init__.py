@@ -1,0 +1,1 @@
+"""The workloads of benchmarks/compiled.py, and the libraries that run them."""

@@ -59,3 +59,20 @@ def test_eager_names_a_framework_that_is_not_installed() -> None:
     assert result.stderr.splitlines()[-1] == (
         "benchmarks/eager.py: torch is not installed; install it, or leave it out: --frameworks thalweg"
     )
+
+
+COMPILED = SCRIPT.with_name("compiled.py")
+
+
+def test_compiled_measures_the_columns_of_the_installed_library() -> None:
+    arguments = ["--libraries", "thalweg", "--workload", "small", "--workload", "burgers", "--rounds", "1", "--json"]
+    result = subprocess.run([sys.executable, COMPILED, *arguments], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert [r["workload"].split(",")[0] for r in report["results"]] == ["4-64-64-2", "2-32-32-32-1 tanh"]
+    for r in report["results"]:
+        assert set(r["microseconds"]) == {"thalweg eager", "thalweg compiled", "thalweg epoch"}
+        assert min(r["microseconds"].values()) > 0
+        losses = list(r["loss"].values())
+        assert max(losses) - min(losses) < 1e-3 * max(losses)  # the three ways train alike
+    assert report["memory"]["thalweg"] > 10

@@ -52,7 +52,7 @@ class Compiled:
         tensors: list[Tensor] = []
         floats: list[float] = []
         key = _signature((args, kwargs), tensors, floats)
-        return self._program(key, args, kwargs, tensors)(tensors, floats)
+        return self._program(key, args, kwargs, tensors, floats)(tensors, floats)
 
     def epoch(self, loader: Any, progress: Any = None) -> Any:
         """A pass over a loader; see ``thalweg.compile.epoch``."""
@@ -66,18 +66,18 @@ class Compiled:
         key = tuple([(x._value.shape, x._value.dtype, _history(x)) for x in args])
         return self._program(key, args, {}, tensors)
 
-    def _program(self, key: Any, args: Any, kwargs: Any, tensors: Any) -> Program:
+    def _program(self, key: Any, args: Any, kwargs: Any, tensors: Any, floats: Any = ()) -> Program:
         """The program for these arguments; made now if there is none, or none whose guards hold."""
         key = (key, state.recording, get_default_dtype())
         reason = None
         for program in self._programs.get(key, ()):
-            failure = program.guards.failure() or program.fits.failure(tensors)
+            failure = program.failure(tensors, floats)
             if failure is None:
                 return program
             reason = reason or failure
         with self._lock:
             for program in self._programs.get(key, ()):  # another thread may have made one
-                if program.guards.failure() is None and program.fits.failure(tensors) is None:
+                if program.failure(tensors, floats) is None:
                     return program
             return self._build(key, args, kwargs, tensors, reason)
 

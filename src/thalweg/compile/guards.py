@@ -81,7 +81,7 @@ class Guards:
     """A list of conditions that is checked before each run, the cheap ones at the speed of C."""
 
     def __init__(self) -> None:
-        self.numbers: list[tuple[Source | Computed, str, float, bool]] = []
+        self.numbers: list[tuple[Source | Computed, str, Any, bool]] = []  # compared with a float or with another one
         self.watched: list[tuple[Source, Any]] = []
         self.tensors: list[Tensor] = []
         self.outlines: list[tuple[tuple[int, ...], Any, tuple[int, ...]]] = []
@@ -115,7 +115,7 @@ class Guards:
         if not all(map(is_, map(_value, self.tensors), self.arrays)) and (reason := self._memory_moved()):
             return reason
         for source, operation, other, outcome in self.numbers:
-            if getattr(operator, operation)(source.number(), other) != outcome:
+            if getattr(operator, operation)(source.number(), _now(other)) != outcome:
                 return f"{source!r} is {source.number()}, and {source!r} {_TEXT[operation]} {other} was {outcome}"
         if self._arranged != len(self.watched):
             self._arrange()
@@ -174,6 +174,10 @@ def _changed(watched: Iterable[tuple[Source, Any]]) -> str | None:
         if now is not known and not _same(now, known):
             return f"{source!r} was {_short(known)} and is {_short(now)}"
     return None
+
+
+def _now(x: Any) -> Any:
+    return x.number() if isinstance(x, (Source, Computed)) else x
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -34,15 +34,13 @@ class Number(Handle):
 
     def compare(self, operation: str, other: Any) -> Any:
         """The outcome now, which later runs must reproduce."""
-        outcome = getattr(float(self.actual), operation)(float(other))
-        self.trace.guard_number(self, operation, float(other), outcome)
+        among = isinstance(other, Number)
+        outcome = getattr(float(self.actual), operation)(float(other.actual if among else other))
+        self.trace.guard_number(self, operation, other.source if among else float(other), outcome)
         return outcome
 
     def __float__(self) -> float:
-        if math.isnan(self.actual):
-            self.compare("__ne__", self.actual)
-        else:
-            self.compare("__eq__", self.actual)
+        self.compare("__eq__", self if math.isnan(self.actual) else self.actual)
         return float(self.actual)
 
     def __int__(self) -> int:
@@ -109,7 +107,7 @@ _UFUNCS: dict[Any, Any] = {
 
 def _compared(number: Number, operation: str, other: Any, primitive: Any) -> Any:
     if isinstance(other, (int, float)) or type(other) is Number:
-        return number.compare(operation, other.actual if type(other) is Number else other)
+        return number.compare(operation, other)
     return primitive(number, other) if hasattr(other, "dtype") else NotImplemented
 
 

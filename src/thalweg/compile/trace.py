@@ -254,7 +254,7 @@ class Trace(Tracer):
             self.numbers[place] = Number(self, node, source.number(), source)
         return self.numbers[place]
 
-    def guard_number(self, number: Number, operation: str, other: float, outcome: bool) -> None:
+    def guard_number(self, number: Number, operation: str, other: Any, outcome: bool) -> None:
         """Later runs need the same outcome."""
         entry = (number.source, operation, other, outcome)
         if entry not in self.guards.numbers:
@@ -314,7 +314,9 @@ class Trace(Tracer):
         return constant(np.array(value), user_line())
 
     def apply(self, primitive: Primitive, values: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        """The handle of ``primitive(*values, **params)``."""
+        """The handle of ``primitive(*values, **params)``; a number among the parameters is fixed by a guard."""
+        if any(type(p) is Number for p in params.values()):
+            params = {name: float(p) if type(p) is Number else p for name, p in params.items()}
         if is_view(primitive):
             return values[0].view(primitive, params)
         inputs, weak = operands(primitive, values, self)

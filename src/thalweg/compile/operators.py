@@ -19,7 +19,7 @@ class Operators(SymbolicValue):
     """Gives a symbolic value the operators, and the few methods of arrays, that stand for primitives."""
 
     __slots__ = ()
-    __array_ufunc__ = None  # ndarray op value is left to the value
+    __array_ufunc__: Any = None  # ndarray op value is left to the value
     __hash__ = object.__hash__  # by identity: == compares the elements
 
     @property

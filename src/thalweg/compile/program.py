@@ -93,10 +93,10 @@ class Program:
     def failure(self, arguments: Sequence[Tensor], floats: Sequence[float] = ()) -> str | None:
         """Why the record does not hold for these arguments; None if it does."""
         if not floats:
-            return self.guards.failure() or self.fits.failure(arguments)  # type: ignore[no-any-return]
+            return self.guards.failure() or self.fits.failure(arguments)
         with self._lock:
             self.recording.floats[:] = floats
-            return self.guards.failure() or self.fits.failure(arguments)  # type: ignore[no-any-return]
+            return self.guards.failure() or self.fits.failure(arguments)
 
     def __call__(self, arguments: Sequence[Tensor], floats: Sequence[float] = ()) -> Any:
         """Run with these tensors and floats in the places of the arguments."""

@@ -17,6 +17,8 @@ __all__ = ["Surroundings"]
 _INSTALLED = (str(Path(__file__).resolve().parent.parent) + os.sep, str(Path(os.__file__).resolve().parent) + os.sep)
 _PLAIN = (bool, int, float, str, bytes, type(None), type, ModuleType, FunctionType, MethodType)
 
+MANY = 4096
+
 Variable = tuple[Source, Any]
 
 
@@ -41,6 +43,8 @@ class Surroundings:
         self.tensors = list(reachable_tensors([owner, function, *(value for _, value in self.variables)]))
         self.modules = list(reachable_modules(reached))
         own = list(reachable_objects(reached))
+        if hasattr(owner, "__dict__") and not isinstance(owner, (*_PLAIN, Module)) and all(x is not owner for x in own):
+            own.append(owner)
         self._follow_methods([*self.modules, *own])
         self.objects = [(x, dict(vars(x))) for x in [*self.modules, *own]]
         self.attributes = [(Source(vars(x), k), v) for x in own for k, v in vars(x).items() if k in self._names]
@@ -101,10 +105,10 @@ def _reachable(values: Iterable[Any], depth: int = 3) -> Iterator[Any]:
             continue
         seen.add(id(value))
         yield value
-        if isinstance(value, (list, tuple)):
-            stack.extend((v, depth - 1) for v in value)
-        elif isinstance(value, dict):
-            stack.extend((v, depth - 1) for v in value.values())
+        if isinstance(value, (list, tuple, dict)):
+            parts = value.values() if isinstance(value, dict) else value
+            if len(parts) <= MANY:  # longer ones hold data
+                stack.extend((v, depth - 1) for v in parts)
         elif hasattr(value, "__dict__") and not isinstance(value, (*_PLAIN, Module)):
             stack.extend((v, depth - 1) for v in vars(value).values())
 

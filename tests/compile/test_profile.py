@@ -16,7 +16,7 @@ from thalweg.compile.compiled import Compiled, compile
 from thalweg.compile.costs import bytes_moved, flops
 from thalweg.compile.graph import Graph, Node, apply, placeholder
 from thalweg.compile.native_program import Native
-from thalweg.compile.profile import Profile, Row, profile
+from thalweg.compile.profile import Profile, Row
 from thalweg.errors import TargetError
 from thalweg.ops.broadcast import expand, sum_
 from thalweg.ops.elementwise import add, exp, mul, sub, tanh
@@ -35,7 +35,9 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def profile_of(compiled: Compiled, *args: Any) -> Profile:
-    return profile(compiled.program_for(args), args)
+    report = compiled.profile(*args)
+    assert type(report) is Profile
+    return report
 
 
 class Job:
@@ -102,7 +104,7 @@ def test_an_index_that_each_run_moves_on_ends_the_runs_before_it_leaves_the_tabl
 
     compiled = compile(step)
     assert compiled().tolist() == [0.0]
-    report = profile(compiled.program_for(()), ())
+    report = compiled.profile()
     assert 1 <= report.runs <= 3  # 1, 2 and 3 are places
     assert place.tolist() == [1]
     assert compiled().tolist() == [1.0]
@@ -182,13 +184,20 @@ def test_without_products_there_is_no_rate_of_them() -> None:
     assert "products: " not in repr(report)
 
 
-def test_floats_among_the_arguments() -> None:
+def test_floats_and_names_among_the_arguments() -> None:
     compiled = compile(lambda x, rate: x * rate)
     x = tw.ones(3)
-    assert compiled(x, 2.0).tolist() == [2.0] * 3
-    (programs,) = compiled._programs.values()
-    assert profile(programs[0], [x], [5.0]).runs >= 3
-    assert compiled(x, 3.0).tolist() == [3.0] * 3
+    assert compiled(x, rate=2.0).tolist() == [2.0] * 3
+    assert compiled.profile(x, rate=5.0).runs >= 3
+    assert len(compiled._programs) == 1
+    assert compiled(x, rate=3.0).tolist() == [3.0] * 3
+
+
+def test_a_function_that_was_not_called_is_compiled_and_not_run() -> None:
+    x = tw.ones(3)
+    compiled = compile(lambda: x.mul_(2.0))
+    assert len(compiled.profile().rows) == 1
+    assert x.tolist() == [1.0] * 3
 
 
 def test_the_table() -> None:

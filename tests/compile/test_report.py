@@ -9,7 +9,7 @@ import pytest
 
 import thalweg as tw
 from thalweg.compile import report
-from thalweg.compile.compiled import Compiled
+from thalweg.compile.compiled import Compiled, compile
 from thalweg.compile.graph import Graph, apply, placeholder
 from thalweg.compile.native_program import Native
 from thalweg.compile.program import Interpreted, Program
@@ -50,6 +50,28 @@ def test_a_text_shows_itself_at_a_prompt() -> None:
     assert repr(text) == "a\nb"
     assert text == "a\nb"
     assert text.splitlines() == ["a", "b"]
+
+
+@pytest.mark.parametrize("stage", ["graph", "kernels", "llvm"])
+def test_before_the_first_call_there_is_nothing_to_tell(stage: str) -> None:
+    with pytest.raises(CompileError, match=r"twice.* has no program yet: call the function once first"):
+        getattr(compile(twice), stage)
+
+
+def twice(x: tw.Tensor) -> tw.Tensor:
+    return x + x
+
+
+def test_a_function_tells_of_its_newest_program() -> None:
+    compiled = compile(twice)
+    compiled(tw.ones(3))
+    assert "float32[3]" in compiled.graph
+    compiled(tw.ones(5, dtype=tw.float64))
+    assert "float64[5]" in compiled.graph
+    assert "float64[5]" in compiled.kernels
+    assert " x double>" in compiled.llvm
+    compiled(tw.ones(3))  # has its program already
+    assert "float64[5]" in repr(compiled.graph)
 
 
 def test_both_graphs_are_told() -> None:

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,12 +16,16 @@ from ..core.dtypes import get_default_dtype
 from ..core.modes import state
 from ..core.tape import LEAF
 from ..core.tensor import Tensor
-from ..errors import TraceError
+from ..errors import CompileError, TraceError
 from .arguments import ArgumentGuards
 from .graph import Graph
 from .program import Executable, Program
+from .report import Text, graph_text, kernels_text, llvm_text
 from .trace import record
 from .variables import Surroundings
+
+if TYPE_CHECKING:
+    from .profile import Profile
 
 __all__ = ["Compiled", "compile"]
 
@@ -42,6 +46,7 @@ class Compiled:
         self._programs: dict[Any, list[Program]] = {}
         self._lock = threading.RLock()
         self._kept: list[Any] = []
+        self._newest: Program | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if state.tracer is not None:  # part of a larger compiled function
@@ -49,10 +54,8 @@ class Compiled:
         if not kwargs and all(type(x) is Tensor for x in args) and len(set(map(id, args))) == len(args):
             key: Any = tuple([(x._value.shape, x._value.dtype, _history(x)) for x in args])
             return self._program(key, args, kwargs, args)(args)
-        tensors: list[Tensor] = []
-        floats: list[float] = []
-        key = _signature((args, kwargs), tensors, floats)
-        return self._program(key, args, kwargs, tensors, floats)(tensors, floats)
+        program, tensors, floats = self._resolved(args, kwargs)
+        return program(tensors, floats)
 
     def epoch(self, loader: Any, progress: Any = None) -> Any:
         """A pass over a loader; see ``thalweg.compile.epoch``."""
@@ -60,11 +63,51 @@ class Compiled:
 
         return run_epoch(self, loader, progress)
 
+    @property
+    def graph(self) -> Text:
+        """The graph of the newest program, as it was traced and as it was simplified.
+
+        Raises:
+            CompileError: the function has not been called yet.
+        """
+        return graph_text(self._newest_program())
+
+    @property
+    def kernels(self) -> Text:
+        """The kernels of the newest program: what they compute, read and store, and where it lies."""
+        return kernels_text(self._newest_program())
+
+    @property
+    def llvm(self) -> Text:
+        """The newest program as an LLVM module."""
+        return llvm_text(self._newest_program())
+
+    def profile(self, *args: Any, **kwargs: Any) -> Profile:
+        """Where the time of a call with these arguments goes; all is run on copies, and nothing changes.
+
+        A function that meets arguments of this kind for the first time is compiled.
+        """
+        from .profile import profile
+
+        return profile(*self._resolved(args, kwargs))
+
     def program_for(self, args: tuple[Any, ...]) -> Program:
         """The program that a call with these arguments would run."""
-        tensors = list(args)
-        key = tuple([(x._value.shape, x._value.dtype, _history(x)) for x in args])
-        return self._program(key, args, {}, tensors)
+        return self._resolved(args, {})[0]
+
+    def _resolved(self, args: Any, kwargs: Any) -> tuple[Program, list[Tensor], list[float]]:
+        """The program for a call, and the tensors and floats that it is given."""
+        tensors: list[Tensor] = []
+        floats: list[float] = []
+        key = _signature((args, kwargs), tensors, floats)
+        if not kwargs and all(type(x) is Tensor for x in args) and len(tensors) == len(args):
+            key = tuple([(x._value.shape, x._value.dtype, _history(x)) for x in args])  # as in __call__
+        return self._program(key, args, kwargs, tensors, floats), tensors, floats
+
+    def _newest_program(self) -> Program:
+        if self._newest is None:
+            raise CompileError(f"{self!r} has no program yet: call the function once first")
+        return self._newest
 
     def _program(self, key: Any, args: Any, kwargs: Any, tensors: Any, floats: Any = ()) -> Program:
         """The program for these arguments; made now if there is none, or none whose guards hold."""
@@ -88,12 +131,14 @@ class Compiled:
         _refuse_side_effects(around)
         recording.guards.watched.extend([*around.variables, *around.attributes])
         recording.guards.add_modules(around.modules)
+        recording.guards.add_containers(around.containers)
         program = Program(recording, self._executable)
         program.fits = ArgumentGuards(recording, tensors, [*around.tensors, *self._met_outside()])
         self._kept.append([x for x, _ in around.objects])  # they are told apart by identity
         if reason is None:
             reason = "first call" if not self._programs else f"new arguments: {_described(tensors)}"
         self._programs.setdefault(key, []).insert(0, program)
+        self._newest = program
         name = getattr(self.function, "__qualname__", repr(self.function))
         logger.info("compiled %s in %.3f s: %s", name, time.perf_counter() - start, reason)
         return program

@@ -194,3 +194,18 @@ def test_other_objects_are_other_arguments(compiles: Any) -> None:
     for i, c in enumerate(many):
         c.factor = float(i)
         np.testing.assert_allclose(scale(X, c).numpy(), (X * i).numpy())
+
+
+def test_lists_dictionaries_and_arrays(compiles: Any) -> None:
+    settings, factors, array = {"offset": 1.0}, [2.0, tw.ones(3)], np.ones(3, np.float32)
+
+    def function(x: Any) -> Any:
+        return x * factors[0] * factors[1] + settings["offset"] + tw.from_numpy(array)
+
+    compiled = compile(function)
+    agree(compiled, function, X)
+    assert len(compiles()) == 1
+    assert len(set_and_count(compiled, function, lambda: settings.update(offset=3.0), compiles)) == 1
+    assert len(set_and_count(compiled, function, lambda: factors.__setitem__(1, X * 2), compiles)) == 1
+    assert len(set_and_count(compiled, function, lambda: factors.__setitem__(0, 5.0), compiles)) == 1
+    assert not set_and_count(compiled, function, lambda: array.fill(7), compiles)

@@ -90,10 +90,15 @@ class Guards:
         self.conditions: list[tuple[str, Callable[[], Any], Any]] = []
         self.arrays: list[Any] = []
         self.modules: list[tuple[Module, dict[str, Any]]] = []
+        self.contents: list[tuple[Any, list[Any]]] = []  # lists and dictionaries, with what they hold
         self._changes = clock.changes
         self._arranged = 0  # how many of the watched entries have been arranged
         self._lookups: tuple[list[Any], list[Any], list[Any]] = ([], [], [])  # dictionaries, keys, what is there
         self._reads: list[tuple[Source, Any]] = []  # what is not in a dictionary
+
+    def add_containers(self, containers: Iterable[Any]) -> None:
+        """Lists and dictionaries hold what they hold now."""
+        self.contents.extend((c, list(_held(c))) for c in containers)
 
     def add_modules(self, modules: Iterable[Module]) -> None:
         """The attributes of modules stay what they are."""
@@ -127,6 +132,9 @@ class Guards:
         for x, had in self.grads:
             if (x._grad is not None) != had:
                 return f"the gradient of a tensor of shape {tuple(x._value.shape)} {'was there' if had else 'was None'}"
+        for container, held in self.contents:
+            if len(container) != len(held) or not all(map(is_, _held(container), held)):
+                return f"a {type(container).__name__} that held {_short(held)} has changed"
         for what, read, known in self.conditions:
             if read() != known:
                 return f"{what} has changed"
@@ -174,6 +182,10 @@ def _changed(watched: Iterable[tuple[Source, Any]]) -> str | None:
         if now is not known and not _same(now, known):
             return f"{source!r} was {_short(known)} and is {_short(now)}"
     return None
+
+
+def _held(container: Any) -> Any:
+    return container.values() if isinstance(container, dict) else container
 
 
 def _now(x: Any) -> Any:

@@ -28,6 +28,7 @@ class Surroundings:
     Attributes:
         variables: the closures' and global variables that it names, and those of the user's functions that it calls.
         attributes: the attributes of objects of the user's own classes, those of which a name occurs in the code.
+        containers: the lists and dictionaries in these, up to some length.
         modules: the modules within reach.
         tensors: the tensors within reach other than through the arguments.
         objects: modules and other objects, with all their attributes.
@@ -48,6 +49,7 @@ class Surroundings:
         self._follow_methods([*self.modules, *own])
         self.objects = [(x, dict(vars(x))) for x in [*self.modules, *own]]
         self.attributes = [(Source(vars(x), k), v) for x in own for k, v in vars(x).items() if k in self._names]
+        self.containers = list(containers_in(value for _, value in [*self.variables, *self.attributes]))
 
     def _follow_methods(self, objects: list[Any]) -> None:
         """Read the methods of these objects that the code read so far names, until nothing new is found."""
@@ -130,6 +132,18 @@ def reachable_tensors(values: Iterable[Any]) -> Iterator[Tensor]:
         elif isinstance(value, Module):
             yield from value.parameters()
             yield from value.buffers()
+
+
+def containers_in(values: Iterable[Any]) -> Iterator[Any]:
+    """The lists and dictionaries among ``values``, and those in them."""
+    stack, seen = list(values), set()
+    while stack:
+        value = stack.pop()
+        if isinstance(value, (list, dict, tuple)) and id(value) not in seen and len(value) <= MANY:
+            seen.add(id(value))
+            stack.extend(value.values() if isinstance(value, dict) else value)
+            if not isinstance(value, tuple):
+                yield value
 
 
 def reachable_objects(values: Iterable[Any]) -> Iterator[Any]:

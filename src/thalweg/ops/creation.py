@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import FLOAT64, INT64, as_numpy_dtype, default_float, dtype, promote_numpy, scalar_dtype
+from ..core.modes import state
 from ..core.tensor import Tensor, wrap
 from ..core.value import SymbolicValue
 from ..errors import DtypeError, ShapeError, ThalwegError
@@ -59,7 +60,10 @@ def from_numpy(ndarray: Any) -> Tensor:
     """
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"from_numpy: expected a NumPy array, got {type(ndarray).__name__}; use tw.tensor")
-    return wrap(_checked(ndarray))
+    if state.tracer is None:
+        return wrap(_checked(ndarray))
+    with state.tracer.suspended():  # a tensor from outside, whose memory each run reads
+        return wrap(_checked(ndarray))
 
 
 def _checked(array: Any) -> Any:

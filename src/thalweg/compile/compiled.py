@@ -132,7 +132,6 @@ class Compiled:
         recording.guards.watched.extend([*around.variables, *around.attributes])
         recording.guards.add_modules(around.modules)
         recording.guards.add_containers(around.containers)
-        recording.guards.add_containers(around.containers)
         program = Program(recording, self._executable)
         program.fits = ArgumentGuards(recording, tensors, [*around.tensors, *self._met_outside()])
         self._kept.append([x for x, _ in around.objects])  # they are told apart by identity

@@ -224,6 +224,12 @@ class Trace(Tracer):
         if self.paused and x not in self.grads:
             GRAD.__set__(x, grad)
             return
+        outside = self.outsides.get(x)
+        if outside is not None and outside.node is not None and outside.node is not LEAF:
+            raise TraceError(
+                f"{user_line()}: backward() reaches a tensor of shape {tuple(outside.array.shape)} that was computed "
+                "outside of the compiled function, where it can't go on; compute it inside, or detach() it"
+            )
         if x not in self.grads:
             try:
                 self.grads[x] = GRAD.__get__(x)

@@ -123,7 +123,14 @@ class LRScheduler:
 
     def get_last_lr(self) -> Rates:
         """The rates that the last step set, one for each group."""
-        return self._last_lr
+        if state.tracer is None:
+            return self._last_lr
+        return [
+            state.tracer.watch(self.__dict__, "_last_lr")[i]
+            if isinstance(rate, Tensor)
+            else state.tracer.number(self.__dict__, "_last_lr", i)
+            for i, rate in enumerate(self._last_lr)
+        ]
 
     def get_lr(self) -> Rates:
         """The rates for ``last_epoch``; to be called by ``step`` only."""

@@ -202,7 +202,7 @@ def binary_cross_entropy(
 
 def _check_probabilities(name: str, argument: str, x: Tensor) -> None:
     value = x._value
-    if type(value) is np.ndarray and value.size and 0 <= value.min() and value.max() <= 1:
+    if type(value) is np.ndarray and value.size and value.min() >= 0 and value.max() <= 1:
         return  # what eager code nearly always finds, in the shortest way
     message = (
         f"{name}: every {argument} must be a probability between 0 and 1 (for logits use "

@@ -51,6 +51,8 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if state.tracer is not None:  # part of a larger compiled function
             return self.function(*args, **kwargs)
+        if self.check:
+            return self._checked(args, kwargs)
         if not kwargs and all(type(x) is Tensor for x in args) and len(set(map(id, args))) == len(args):
             key: Any = tuple([(x._value.shape, x._value.dtype, _history(x)) for x in args])
             return self._program(key, args, kwargs, args)(args)
@@ -61,7 +63,7 @@ class Compiled:
         """A pass over a loader; see ``thalweg.compile.epoch``."""
         from .epoch import run_epoch
 
-        return run_epoch(self, loader, progress)
+        return run_epoch(self, iter(loader) if self.check else loader, progress)  # checked call by call
 
     @property
     def graph(self) -> Text:
@@ -103,6 +105,11 @@ class Compiled:
         if not kwargs and all(type(x) is Tensor for x in args) and len(tensors) == len(args):
             key = tuple([(x._value.shape, x._value.dtype, _history(x)) for x in args])  # as in __call__
         return self._program(key, args, kwargs, tensors, floats), tensors, floats
+
+    def _checked(self, args: Any, kwargs: Any) -> Any:
+        from .checking import checked_call
+
+        return checked_call(self, args, kwargs)
 
     def _newest_program(self) -> Program:
         if self._newest is None:

@@ -16,13 +16,15 @@ from ..core.dtypes import get_default_dtype
 from ..core.modes import state
 from ..core.tape import LEAF
 from ..core.tensor import Tensor
+from ..core.value import SymbolicValue
 from ..errors import CompileError, TraceError
 from .arguments import ArgumentGuards
 from .graph import Graph
+from .guards import held_by, same_objects
 from .program import Executable, Program
 from .report import Text, graph_text, kernels_text, llvm_text
 from .trace import record
-from .variables import Surroundings
+from .variables import Surroundings, python_random_states
 
 if TYPE_CHECKING:
     from .profile import Profile
@@ -138,7 +140,8 @@ class Compiled:
         _refuse_side_effects(around)
         recording.guards.watched.extend([*around.variables, *around.attributes])
         recording.guards.add_modules(around.modules)
-        recording.guards.add_containers(around.containers)
+        recording.guards.add_containers((c, held_by(c)) for c, _ in around.containers)
+        recording.guards.note_hooks()
         program = Program(recording, self._executable)
         program.fits = ArgumentGuards(recording, tensors, [*around.tensors, *self._met_outside()])
         self._kept.append([x for x, _ in around.objects])  # they are told apart by identity
@@ -200,14 +203,33 @@ def _signature(value: Any, tensors: list[Tensor], floats: list[float]) -> Any:
     if type(value) is float:
         floats.append(value)
         return float
-    if value is None or isinstance(value, (bool, int, float, str)):
+    if value is None or isinstance(value, (bool, int, float, complex, str, bytes, range, frozenset)):
         return (type(value), value)
+    if isinstance(value, np.generic):
+        return (type(value), value.tobytes())
+    if isinstance(value, set):
+        return (set, frozenset(value))
+    if isinstance(value, slice):
+        return (slice, *(_signature(v, tensors, floats) for v in (value.start, value.stop, value.step)))
     if isinstance(value, np.ndarray):
         raise TraceError(
             f"a compiled function was given a NumPy array of shape {value.shape}, whose values it could not follow; "
             "pass tw.from_numpy(array)"
         )
-    return id(value)
+    return _Identity(value)
+
+
+class _Identity:
+    """An object in a signature: equal to itself only, and kept, so that no later one is taken for it."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Identity) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
 
 
 def _refuse_side_effects(around: Surroundings) -> None:
@@ -225,6 +247,23 @@ def _refuse_side_effects(around: Surroundings) -> None:
                     f"the function assigns {type(x).__name__}.{name}, which only its first call would do once it "
                     "is compiled; change the tensor in place, as in self.total.copy_(value), or assign outside"
                 )
+    for container, held in around.containers:
+        now = [x for x in held_by(container) if not is_symbolic(x)]  # these raise an error of their own when used
+        if not same_objects(now, held):
+            raise TraceError(
+                f"the function changes a {type(container).__name__}, which only its first call would do once it is "
+                "compiled; return the value, or keep it in a tensor that is changed in place"
+            )
+    if around.random_states != python_random_states():
+        raise TraceError(
+            "the function draws from Python's or NumPy's random numbers, which only its first call would do once it is "
+            "compiled; use tw.rand, tw.randint and the like, or draw outside and pass the number"
+        )
+
+
+def is_symbolic(x: Any) -> bool:
+    """Whether this is a tensor that was made while its function was traced."""
+    return isinstance(x, Tensor) and isinstance(x._value, SymbolicValue)
 
 
 def _history(x: Tensor) -> Any:

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from ..core.hooks import clock as hook_clock
 from ..core.primitive import Primitive
 from ..core.tensor import Tensor
+from ..nn.hooks import everywhere
 from ..nn.module import Module
 from ..nn.registry import clock
 
-__all__ = ["Computed", "Guards", "Source"]
+__all__ = ["Computed", "Guards", "Source", "held_by", "same_objects"]
 
 
 class Source:
@@ -73,6 +75,7 @@ class Computed:
 
 
 DICTS = (dict, defaultdict)
+TENSOR_HOOKS = ("hooks", "post_accumulate")
 _TEXT = {"__eq__": "==", "__ne__": "!=", "__lt__": "<", "__le__": "<=", "__gt__": ">", "__ge__": ">="}
 _value, _node = attrgetter("_value"), attrgetter("_node")
 
@@ -92,13 +95,19 @@ class Guards:
         self.modules: list[tuple[Module, dict[str, Any]]] = []
         self.contents: list[tuple[Any, list[Any]]] = []  # lists and dictionaries, with what they hold
         self._changes = clock.changes
+        self._hooks: list[Any] = []
+        self._hook_changes = -1
         self._arranged = 0  # how many of the watched entries have been arranged
         self._lookups: tuple[list[Any], list[Any], list[Any]] = ([], [], [])  # dictionaries, keys, what is there
         self._reads: list[tuple[Source, Any]] = []  # what is not in a dictionary
 
-    def add_containers(self, containers: Iterable[Any]) -> None:
-        """Lists and dictionaries hold what they hold now."""
-        self.contents.extend((c, list(_held(c))) for c in containers)
+    def add_containers(self, containers: Iterable[tuple[Any, list[Any]]]) -> None:
+        """Lists and dictionaries hold what they held."""
+        self.contents.extend(containers)
+
+    def note_hooks(self) -> None:
+        """The tensors and modules keep the hooks that they have now."""
+        self._hooks, self._hook_changes = self._all_hooks(), hook_clock.changes
 
     def add_modules(self, modules: Iterable[Module]) -> None:
         """The attributes of modules stay what they are."""
@@ -115,6 +124,10 @@ class Guards:
         """Why the record does not hold any more; None if it does."""
         if clock.changes != self._changes and (reason := self._module_changed()):
             return reason
+        if hook_clock.changes != self._hook_changes:
+            if not same_objects(self._all_hooks(), self._hooks):
+                return "a hook was added or removed"
+            self._hook_changes = hook_clock.changes
         if not all(map(is_, map(_node, self.tensors), self.nodes)):
             return "a tensor's requires_grad was changed"
         if not all(map(is_, map(_value, self.tensors), self.arrays)) and (reason := self._memory_moved()):
@@ -133,7 +146,7 @@ class Guards:
             if (x._grad is not None) != had:
                 return f"the gradient of a tensor of shape {tuple(x._value.shape)} {'was there' if had else 'was None'}"
         for container, held in self.contents:
-            if len(container) != len(held) or not all(map(is_, _held(container), held)):
+            if not same_objects(held_by(container), held):
                 return f"a {type(container).__name__} that held {_short(held)} has changed"
         for what, read, known in self.conditions:
             if read() != known:
@@ -147,6 +160,17 @@ class Guards:
         self._reads = [(source, known) for source, known in each.values() if type(source.container) not in DICTS]
         found = [(source, known) for source, known in each.values() if type(source.container) in DICTS]
         self._lookups = ([s.container for s, _ in found], [s.key for s, _ in found], [known for _, known in found])
+
+    def _all_hooks(self) -> list[Any]:
+        """The hooks of tensors from outside, modules, and all modules, each behind its owner and kind."""
+        kinds: list[tuple[Any, Any]] = [
+            (x, x._extra.get(kind, {})) for x in self.tensors if x._extra for kind in TENSOR_HOOKS
+        ]
+        owners: list[tuple[Any, Any]] = [(m, m._hooks) for m, _ in self.modules if m._hooks is not None] + [
+            (everywhere, h) for h in everywhere
+        ]
+        kinds += [(owner, hooks) for owner, own in owners for hooks in vars(own).values()]
+        return [x for owner, hooks in kinds if hooks for x in (owner, hooks, *hooks.values())]
 
     def _module_changed(self) -> str | None:
         """Some module has changed somewhere: whether it is one of these."""
@@ -184,8 +208,16 @@ def _changed(watched: Iterable[tuple[Source, Any]]) -> str | None:
     return None
 
 
-def _held(container: Any) -> Any:
-    return container.values() if isinstance(container, dict) else container
+def held_by(container: Any) -> list[Any]:
+    """The elements of a list; the keys and values of a dictionary."""
+    return [*container, *container.values()] if isinstance(container, dict) else list(container)
+
+
+def same_objects(now: list[Any], known: list[Any]) -> bool:
+    """Whether these are the same objects, or equal numbers and texts, in the same places."""
+    if len(now) != len(known):
+        return False
+    return all(map(is_, now, known)) or all(a is b or _same(a, b) for a, b in zip(now, known, strict=True))
 
 
 def _now(x: Any) -> Any:

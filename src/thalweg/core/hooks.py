@@ -6,9 +6,21 @@ import itertools
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = ["RemovableHandle", "add_hook"]
+__all__ = ["RemovableHandle", "add_hook", "clock"]
 
 _ids = itertools.count()
+
+
+class Clock:
+    """Counts how often hooks were added or removed anywhere, so that a record need not look at them each time."""
+
+    __slots__ = ("changes",)
+
+    def __init__(self) -> None:
+        self.changes = 0
+
+
+clock = Clock()
 
 
 class RemovableHandle:
@@ -20,6 +32,7 @@ class RemovableHandle:
 
     def remove(self) -> None:
         """Take the hook out; nothing happens if it is gone already."""
+        clock.changes += 1
         self._hooks.pop(self.id, None)
 
     def __enter__(self) -> Self:
@@ -34,6 +47,7 @@ class RemovableHandle:
 def add_hook(hooks: dict[int, Any], hook: Any, first: bool = False) -> RemovableHandle:
     """Add ``hook`` to an ordered dictionary of hooks, at the end or in front."""
     key = next(_ids)
+    clock.changes += 1
     if first:
         rest = dict(hooks)
         hooks.clear()

@@ -6,8 +6,10 @@
 
 Each library has a process of its own. They take turns, a round each, and the medians of the rounds are compared. All
 start from the same weights and see the same numbers; the mean losses of the first steps must agree. Batches are
-gathered from shuffled data in every column. ``--busy`` compares thalweg's epochs on two threads with those on one, both
-beside the busy process.
+gathered from shuffled data in every column. Rounds during which other processes use a processor are repeated, because
+they tell little: PyTorch's threads wait for one another at every operation, which can cost fifty times the time of a
+step. Numbers that come from such rounds all the same have a star. ``--busy`` compares thalweg's epochs on two threads
+with those on one, both beside the busy process.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import resource
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -27,13 +30,16 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from eager import import_time, machine
+from threads import processor_seconds
 from training.workloads import WORKLOADS, Workload
 
 COLUMNS = (
     ("thalweg", "eager"), ("thalweg", "compiled"), ("thalweg", "epoch"), ("torch", "eager"), ("jax", "jit"),
     ("jax", "scan"),
 )  # fmt: skip
-AGREEMENT = 2e-3  # of the mean losses, relative
+AGREEMENT = 1e-3  # of the mean losses, relative
+QUIET = 0.2  # processors that others may use during a round
+REPEATS = 4  # times the rounds that are asked for, at most, if others use more
 
 
 class Worker:
@@ -65,6 +71,14 @@ class Worker:
         seconds: float = self.training[mode].time()
         return seconds
 
+    def prepare(self) -> float:
+        """Seconds that thalweg needs before it compiles for the first time: its run-time library is built."""
+        from thalweg.compiler.library import library
+
+        begin = time.perf_counter()
+        library()
+        return time.perf_counter() - begin
+
     def memory(self) -> float:
         """The most memory that the process has had, in MB."""
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -85,17 +99,23 @@ def serve(library: str, threads: int) -> None:
         answers.flush()
 
 
-class Remote:
-    """A Worker in another process."""
+class WorkerError(Exception):
+    """What a worker could not do."""
 
-    def __init__(self, library: str, threads: int) -> None:
+
+class Remote:
+    """A Worker in another process; ``cache`` is where thalweg keeps native code, if not where it does by default."""
+
+    def __init__(self, library: str, threads: int, cache: str = "") -> None:
         flags = f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}"
         self.process = subprocess.Popen(
             [sys.executable, __file__, "--worker", library, "--threads", str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, "OMP_NUM_THREADS": str(threads)},
+            env=os.environ
+            | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, "OMP_NUM_THREADS": str(threads)}
+            | ({"THALWEG_CACHE_DIR": cache} if cache else {}),
         )
 
     def ask(self, *question: Any) -> Any:
@@ -107,34 +127,87 @@ class Remote:
             raise SystemExit("benchmarks/compiled.py: a worker ended early; its error is printed above")
         answer = json.loads(line)
         if "error" in answer:
-            raise SystemExit(f"benchmarks/compiled.py: {question}: {answer['error']}")
+            raise WorkerError(answer["error"])
         return answer["value"]
 
     def close(self) -> None:
         self.process.communicate()
 
+    def time(self, mode: str) -> tuple[float, float]:
+        """Microseconds a step of a round, and how many processors others used meanwhile."""
+        began, all_used, used = time.perf_counter(), processor_seconds(), self.processor_seconds()
+        microseconds: float = self.ask("time", mode)
+        others = processor_seconds() - all_used - (self.processor_seconds() - used)
+        return microseconds, others / (time.perf_counter() - began)
+
+    def processor_seconds(self) -> float:
+        """What the worker has used; 0 where the system does not tell."""
+        try:
+            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
 
 def measure(work: Workload, remotes: dict[str, Remote], columns: list[tuple[str, str]], rounds: int) -> dict[str, Any]:
-    """Microseconds a step of every column, its first step, and its loss."""
-    started = {f"{lib} {mode}": remotes[lib].ask("start", work.name, mode) for lib, mode in columns}
-    losses = {name: found["loss"] for name, found in started.items()}
-    typical = statistics.median(losses.values())
-    for name, loss in losses.items():
-        if not abs(loss - typical) <= AGREEMENT * abs(typical):
-            raise SystemExit(f"benchmarks/compiled.py: {work.name}: the losses differ: {losses} ({name})")
-    times: dict[str, list[float]] = {name: [] for name in started}
-    turn = list(columns)
-    for _ in range(rounds):
+    """Microseconds a step of every column, its first step, and its loss; or why a column failed."""
+    times: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    started: dict[str, dict[str, float]] = {}
+    failed: dict[str, str] = {}
+    for lib, mode in columns:
+        try:
+            started[f"{lib} {mode}"] = remotes[lib].ask("start", work.name, mode)
+            times[lib, mode] = []
+        except WorkerError as error:
+            failed[f"{lib} {mode}"] = str(error)
+    turn = list(times)
+    for done in range(REPEATS * rounds):
+        if done >= rounds and min(map(quiet_rounds, times.values()), default=rounds) >= rounds:
+            break
         for lib, mode in turn:
-            times[f"{lib} {mode}"].append(remotes[lib].ask("time", mode))
+            times[lib, mode].append(remotes[lib].time(mode))
         turn.reverse()
     return {
         "workload": work.title,
-        "microseconds": {name: statistics.median(t) for name, t in times.items()},
+        "microseconds": {f"{lib} {mode}": median(t) for (lib, mode), t in times.items()},
+        "disturbed": [f"{lib} {mode}" for (lib, mode), t in times.items() if not quiet_rounds(t)],
         "first": {name: found["first"] for name, found in started.items()},
-        "loss": losses,
+        "loss": {name: found["loss"] for name, found in started.items()},
+        "failed": failed,
         "goals": (work.against_torch, work.against_scan),
     }
+
+
+def quiet_rounds(times: list[tuple[float, float]]) -> int:
+    """In how many rounds other processes used little."""
+    return sum(not others > QUIET for _, others in times)  # not known (NaN) counts as quiet
+
+
+def median(times: list[tuple[float, float]]) -> float:
+    """Of the quiet rounds, if there are any."""
+    quiet = [t for t, others in times if not others > QUIET]
+    return statistics.median(quiet or [t for t, _ in times])
+
+
+def disagreement(result: dict[str, Any]) -> str | None:
+    """What is wrong with the losses, if they are not the same."""
+    losses = result["loss"]
+    typical = statistics.median(losses.values()) if losses else 0.0
+    if all(abs(loss - typical) <= AGREEMENT * abs(typical) for loss in losses.values()):
+        return None
+    return f"{result['workload']}: the losses differ: {losses}"
+
+
+def from_cache(work: Workload, threads: int, cache: str) -> float | None:
+    """Seconds of the first step in a new process that finds native code on disk; llvmlite is imported in it."""
+    remote = Remote("thalweg", threads, cache)
+    try:
+        seconds: float = remote.ask("start", work.name, "compiled")["first"]
+    except WorkerError:
+        return None
+    finally:
+        remote.close()
+    return seconds
 
 
 def ratio(result: dict[str, Any], other: str) -> float | None:
@@ -143,16 +216,28 @@ def ratio(result: dict[str, Any], other: str) -> float | None:
     return times[other] / times["thalweg epoch"] if other in times and "thalweg epoch" in times else None
 
 
-def table(results: list[dict[str, Any]]) -> list[str]:
-    """The results in Markdown."""
-    names = list(results[0]["microseconds"])
+def table(results: list[dict[str, Any]], names: list[str]) -> list[str]:
+    """The times and the ratios in Markdown."""
     head = ["Workload", *(f"{n}, µs" for n in names), "epoch against torch (goal)", "against JAX scan (goal)"]
     lines = [f"| {' | '.join(head)} |", "|---|" + "--:|" * (len(head) - 1)]
     for r in results:
-        cells = [f"{r['microseconds'][n]:,.1f}" for n in names]
+        cells = [f"{r['microseconds'][n]:,.1f}" if n in r["microseconds"] else "failed" for n in names]
+        cells = [c + "*" if n in r["disturbed"] else c for n, c in zip(names, cells, strict=True)]
         for other, goal in zip(("torch eager", "jax scan"), r["goals"], strict=True):
             found = ratio(r, other)
-            cells.append("–" if found is None else f"{found:.1f}× ({goal:g}×)")
+            star = "*" if {other, "thalweg epoch"} & set(r["disturbed"]) else ""
+            cells.append("–" if found is None else f"{found:.1f}×{star} ({goal:g}×)")
+        lines.append(f"| {r['workload']} | {' | '.join(cells)} |")
+    return lines
+
+
+def first_steps(results: list[dict[str, Any]], names: list[str]) -> list[str]:
+    """Seconds of the first steps in Markdown."""
+    columns = [*names, *(["thalweg, code on disk"] if "from_cache" in results[0] else [])]
+    lines = [f"| First step, seconds | {' | '.join(columns)} |", "|---|" + "--:|" * len(columns)]
+    for r in results:
+        seconds = r["first"] | {"thalweg, code on disk": r.get("from_cache")}
+        cells = ["failed" if seconds.get(n) is None else f"{seconds[n]:.3f}" for n in columns]
         lines.append(f"| {r['workload']} | {' | '.join(cells)} |")
     return lines
 
@@ -169,17 +254,17 @@ def surroundings(libraries: list[str], threads: int) -> str:
     )
 
 
-def report(results: list[dict[str, Any]], libraries: list[str], memory: dict[str, float], threads: int) -> str:
+def report(found: dict[str, Any], libraries: list[str], names: list[str], threads: int) -> str:
     """Everything that was measured."""
-    lines = [surroundings(libraries, threads), "", *table(results), ""]
-    names = list(results[0]["first"])
-    lines += [f"| First step, seconds | {' | '.join(names)} |", "|---|" + "--:|" * len(names)]
-    for r in results:
-        first = " | ".join(f"{r['first'][n]:.3f}" for n in names)
-        lines.append(f"| {r['workload']} | {first} |")
+    results = found["results"]
+    lines = [surroundings(libraries, threads), "", *table(results, names), "", *first_steps(results, names), ""]
     imports = ", ".join(f"{lib} {import_time(lib):.0f} ms" for lib in libraries)
-    most = ", ".join(f"{lib} {mb:.0f} MB" for lib, mb in memory.items())
-    return "\n".join([*lines, "", f"Import: {imports}. Most memory: {most}."])
+    most = ", ".join(f"{lib} {mb:.0f} MB" for lib, mb in found["memory"].items())
+    lines.append(f"Import: {imports}. Most memory: {most}.")
+    if "prepared" in found:
+        lines.append(f"Building thalweg's run-time library, once on a machine: {found['prepared']:.2f} s.")
+    lines += [f"{r['workload']}, {name} failed: {why}" for r in results for name, why in r["failed"].items()]
+    return "\n".join(lines)
 
 
 def busy_report(works: list[Workload], rounds: int) -> str:
@@ -230,19 +315,37 @@ def main() -> None:
                 f"benchmarks/compiled.py: {lib} is not installed; install it, or leave it out: --libraries thalweg"
             )
     columns = [(lib, mode) for lib, mode in COLUMNS if lib in libraries]
-    remotes = {lib: Remote(lib, arguments.threads) for lib in libraries}
-    results = []
+    with tempfile.TemporaryDirectory() as cache:
+        found = compare(works, columns, arguments.rounds, arguments.threads, cache)
+    if arguments.json:
+        print(json.dumps(found))
+    else:
+        print(report(found, libraries, [f"{lib} {mode}" for lib, mode in columns], arguments.threads))
+    wrong = [text for text in map(disagreement, found["results"]) if text]
+    if wrong:
+        raise SystemExit("benchmarks/compiled.py: " + "\n".join(wrong))
+
+
+def compare(
+    works: list[Workload], columns: list[tuple[str, str]], rounds: int, threads: int, cache: str
+) -> dict[str, Any]:
+    """All workloads, in one process for each library; thalweg finds an empty cache."""
+    found: dict[str, Any] = {}
+    remotes = {lib: Remote(lib, threads, cache) for lib in dict.fromkeys(lib for lib, _ in columns)}
+    if "thalweg" in remotes:
+        found["prepared"] = remotes["thalweg"].ask("prepare")
+    found["results"] = []
     for work in works:
         begin = time.perf_counter()
-        results.append(measure(work, remotes, columns, arguments.rounds))
+        found["results"].append(measure(work, remotes, columns, rounds))
         print(f"{work.name}: {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
-    memory = {lib: remote.ask("memory") for lib, remote in remotes.items()}
+    found["memory"] = {lib: remote.ask("memory") for lib, remote in remotes.items()}
     for remote in remotes.values():
         remote.close()
-    if arguments.json:
-        print(json.dumps({"results": results, "memory": memory}))
-    else:
-        print(report(results, libraries, memory, arguments.threads))
+    if "thalweg" in remotes:
+        for work, result in zip(works, found["results"], strict=True):
+            result["from_cache"] = from_cache(work, threads, cache)
+    return found
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy is imported
 
 import numpy as np
 
-from thalweg.compile.ir import Module
-from thalweg.compile.native import Target, build
-from thalweg.compile.products import library_functions
+from thalweg.compiler.ir import Module
+from thalweg.compiler.native import Target, build
+from thalweg.compiler.products import library_functions
 
 # (batch, inputs, outputs) of linear layers.
 LAYERS = [

@@ -18,9 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import thalweg as tw
-from thalweg.compile.library import library
-from thalweg.compile.native import build
-from thalweg.compile.workers import ensure_workers
+from thalweg.compiler.library import library
+from thalweg.compiler.native import build
+from thalweg.compiler.workers import ensure_workers
 
 # A row is a chain of dependent additions, which takes its time in registers: ctx holds how many, and a place for sums.
 _TEXT = """

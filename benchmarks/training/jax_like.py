@@ -73,7 +73,8 @@ class Training:
         import jax
         import jax.numpy as jnp
 
-        self.jax, self.work, self.mode = jax, work, mode
+        self.work, self.mode = work, mode
+        self.jax: Any = jax
         layers, x, y = numbers(work)
         self.x, self.y = jnp.asarray(x), jnp.asarray(y)
         layers = jax.tree.map(jnp.asarray, layers)

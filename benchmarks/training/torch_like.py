@@ -12,13 +12,6 @@ from .workloads import BETAS, CHECKED, EPS, MOMENTUM, RATE, VISCOSITY, Workload,
 MOST_SECONDS = 0.6  # of a round that runs step by step
 
 
-def compiled(step: Any) -> Any:
-    """The step as thalweg compiles it."""
-    from thalweg.compiler.compiled import compile
-
-    return compile(step)
-
-
 class Training:
     """A network with its optimiser and its data. ``mode`` is eager, compiled (thalweg) or epoch (thalweg)."""
 
@@ -33,7 +26,7 @@ class Training:
         self.x, self.y = self.lib.from_numpy(x), self.lib.from_numpy(y)
         self.epochs = 0
         step = self.physics_step if work.physics else self.step
-        self.run: Any = step if mode == "eager" else compiled(step)
+        self.run: Any = step if mode == "eager" else self.lib.compile(step)
 
     def network(self, nn: Any, layers: Any) -> Any:
         modules: list[Any] = []

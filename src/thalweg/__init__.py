@@ -1,6 +1,7 @@
 """thalweg: neural networks by gradient descent, on the CPU, in pure Python.
 
-PyTorch's names and meaning; NumPy computes eagerly. See https://en.wikipedia.org/wiki/Thalweg for the name.
+PyTorch's names and meaning; NumPy computes eagerly, ``compile`` makes native code. See
+https://en.wikipedia.org/wiki/Thalweg for the name.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from math import e, inf, nan, pi
 
 from . import autograd, nn, optim, utils
+from .compiler import compile
 from .core import dtypes as _dtypes
 from .core import modes as _modes
 from .core import parallel as _parallel
@@ -83,7 +85,7 @@ from .version import __version__
 
 __all__ = [
     "Size", "Tensor", "__version__", "abs", "atan2", "autograd", "bitwise_and", "bitwise_not", "bitwise_or",
-    "bitwise_xor", "bool", "ceil", "cos", "double", "e", "eq", "erf", "exp", "expm1", "float", "floor",
+    "bitwise_xor", "bool", "ceil", "compile", "cos", "double", "e", "eq", "erf", "exp", "expm1", "float", "floor",
     "floor_divide", "fmod", "ge", "gt", "half", "inf", "int", "isfinite", "isinf", "isnan", "le", "log", "log1p",
     "logical_and", "logical_not", "logical_or", "logical_xor", "long", "lt", "maximum", "minimum", "mul", "nan",
     "ne", "neg", "nn", "optim", "pi", "pow", "reciprocal", "relu", "remainder", "round", "rsqrt",

@@ -61,7 +61,9 @@ def test_clipping_takes_a_tensor_an_iterator_or_nothing() -> None:
 
 def test_a_norm_that_is_not_finite() -> None:
     held = parameters([inf, 1.0])
-    with pytest.raises(AutogradError, match=r"total norm of order 2.0 must be finite.*error_if_nonfinite=False.*found inf"):
+    with pytest.raises(
+        AutogradError, match=r"total norm of order 2.0 must be finite.*error_if_nonfinite=False.*found inf"
+    ):
         utils.clip_grad_norm_(held, 1.0, error_if_nonfinite=True)
     assert held[0].grad.tolist() == [inf, 1.0]
     assert utils.clip_grad_norm_(held, 1.0).item() == inf

@@ -150,7 +150,6 @@ class Generator:
         ranked = words[order]
         return np.argsort(words, kind="stable") if (ranked[1:] == ranked[:-1]).any() else order
 
-
     def _traced(self, primitive: Primitive, words: int, **params: Any) -> Any:
         """What a run of the traced function will draw here, as a symbolic value."""
         assert state.tracer is not None

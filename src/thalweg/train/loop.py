@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import nn
-from ..compile.compiled import compile
+from ..compiler import compile
 from ..core.modes import no_grad
 from ..core.tensor import Tensor, wrap
 from ..errors import DivergenceError

@@ -1,1 +1,0 @@
-"""``tw.compile``: a function of tensors, traced, and made into native code by LLVM."""

@@ -1,0 +1,441 @@
+"""``step.epoch(loader)``: a pass over the data as native code.
+
+Over tensors in memory the loop runs natively, in slices of a few hundredths of a second: between two slices Python
+sees Ctrl-C, and progress is reported. Other loaders and iterables take one native call a batch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core import tape
+from ..core.tensor import Tensor, wrap
+from ..utils.data import DataLoader, Subset, TensorDataset
+from ..utils.data.collate import default_collate
+from ..utils.data.gather import reads_items
+from .blocks import BLOCK, Blocked, blocked
+from .guards import Source
+from .memory import ir_type
+from .native_program import Native
+from .plan import FIRST_SLOT
+from .program import Program
+from .simplify import simplify
+from .trace import Outside, Result
+
+if TYPE_CHECKING:
+    from .compiled import Compiled
+
+__all__ = ["Progress", "run_epoch"]
+
+WORTH_BLOCKS = 256  # steps from which a program for blocks of samples is made
+SLICE = 0.03  # seconds of native code between two looks at the outside
+
+Progress = Callable[[int, int | None, Any], Any]
+
+
+class Rows:
+    """Data in memory that is read by rows: tensors, and the order of an epoch."""
+
+    def __init__(self, tensors: list[Tensor], single: bool, order: Any, batch_size: int, drop_last: bool) -> None:
+        self.tensors = tensors
+        self.single = single  # a batch is one tensor, not a list
+        self.order = order
+        self.batch_size = batch_size
+        self.count = len(order) // batch_size  # whole batches
+        self.rest = 0 if drop_last else len(order) % batch_size
+
+    def batch(self, start: int, stop: int) -> Any:
+        """The batch of some places of the order, as the loader would give it."""
+        rows = self.order[start:stop]
+        tensors = [wrap(x._value.take(rows, 0)) for x in self.tensors]
+        return tensors[0] if self.single else tensors
+
+
+def rows_of(loader: Any) -> Rows | None:
+    """The rows that a loader reads, in the order of its next epoch, which is drawn; None if it is not of this kind."""
+    if type(loader) is not DataLoader or loader.num_workers or loader.batch_size is None:
+        return None
+    if not loader._own_batches or loader.sampler is None or loader.collate_fn is not default_collate:
+        return None
+    found = in_memory(loader.dataset)
+    if found is None:
+        return None
+    tensors, chosen = found
+    order = loader.epoch_order()
+    order = np.ascontiguousarray(order if chosen is None else chosen[order], np.int64)
+    single = isinstance(loader.dataset, Tensor)
+    return Rows(tensors, single, order, loader.batch_size, loader.drop_last)
+
+
+def in_memory(dataset: Any) -> tuple[list[Tensor], Any] | None:
+    """The tensors of a data set, and the rows of them that it consists of (None: all)."""
+    if isinstance(dataset, Subset) and not reads_items(dataset, Subset):
+        below = in_memory(dataset.dataset)
+        if below is None:
+            return None
+        chosen = np.asarray(dataset.indices, np.int64)
+        return below[0], chosen if below[1] is None else below[1][chosen]
+    if isinstance(dataset, Tensor) and dataset._value.ndim:
+        tensors = [dataset]
+    elif isinstance(dataset, TensorDataset) and not reads_items(dataset, TensorDataset):
+        tensors = list(dataset.tensors)
+    else:
+        return None
+    for x in tensors:
+        if x._node is not None or not x._value.flags.c_contiguous or not x._value.size:
+            return None
+    return tensors, None
+
+
+def run_epoch(compiled: Compiled, loader: Any, progress: Progress | None = None) -> Any:
+    """The stacked results of ``compiled`` over all batches of ``loader``."""
+    rows = rows_of(loader)
+    results = Results()
+    if rows is None:
+        for batch in loader:
+            results.add(call(compiled, batch))
+            if progress is not None and progress(results.count, None, results.last()):
+                break
+        return results.stacked()
+    total = rows.count + (rows.rest > 0)
+    _Epoch(compiled, rows, results, total, progress).run()
+    return results.stacked()
+
+
+def call(compiled: Compiled, batch: Any) -> Any:
+    """``step(*batch)``; a batch that is no list or tuple is one argument."""
+    return compiled(*batch) if isinstance(batch, (list, tuple)) else compiled(batch)
+
+
+class Results:
+    """What the steps have returned, step after step: arrays of many steps, and single results."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.parts: list[tuple[int, Any]] = []  # how many steps, and their results stacked
+
+    def add(self, result: Any) -> None:
+        self.parts.append((1, mapped(unsqueezed, result)))
+        self.count += 1
+
+    def add_many(self, count: int, results: Any) -> None:
+        self.parts.append((count, results))
+        self.count += count
+
+    def last(self) -> Any:
+        """The latest results, stacked."""
+        return self.parts[-1][1] if self.parts else None
+
+    def stacked(self) -> Any:
+        """All results, one entry for each step along a new first axis."""
+        if not self.parts:
+            return None
+        return joined([part for _, part in self.parts])
+
+
+def unsqueezed(x: Any) -> Any:
+    """With a first axis of size 1; no copy of a number."""
+    return wrap(x._value[None])
+
+
+def mapped(function: Callable[[Any], Any], result: Any) -> Any:
+    """The same structure with ``function`` of its tensors."""
+    if isinstance(result, Tensor):
+        return function(result)
+    if isinstance(result, dict):
+        return {k: mapped(function, v) for k, v in result.items()}
+    if isinstance(result, tuple) and hasattr(result, "_fields"):
+        return type(result)(*(mapped(function, v) for v in result))
+    if isinstance(result, (list, tuple)):
+        return type(result)(mapped(function, v) for v in result)
+    return result
+
+
+def joined(parts: list[Any]) -> Any:
+    """Stacked results one after the other; where their shapes differ, a list of the single ones."""
+    first = parts[0]
+    if isinstance(first, Tensor):
+        arrays = [x._value for x in parts]
+        if len(arrays) == 1:
+            return first
+        if len({a.shape[1:] for a in arrays}) == 1:
+            return wrap(np.concatenate(arrays))
+        return [wrap(row) for a in arrays for row in a]
+    if isinstance(first, dict):
+        return {k: joined([p[k] for p in parts]) for k in first}
+    if isinstance(first, tuple) and hasattr(first, "_fields"):
+        return type(first)(*(joined(list(p)) for p in zip(*parts, strict=True)))
+    if isinstance(first, (list, tuple)):
+        return type(first)(joined(list(p)) for p in zip(*parts, strict=True))
+    return first
+
+
+class _Epoch:
+    """One pass over rows in memory."""
+
+    def __init__(self, compiled: Compiled, rows: Rows, results: Results, total: int, progress: Progress | None) -> None:
+        self.compiled = compiled
+        self.rows = rows
+        self.results = results
+        self.total = total
+        self.progress = progress
+
+    def run(self) -> None:
+        step = 0
+        rows, size = self.rows, self.rows.batch_size
+        ahead = 1  # steps of the next slice
+        while step < rows.count:
+            batch = rows.batch(step * size, (step + 1) * size)
+            arguments = batch if isinstance(batch, list) else [batch]
+            program = None if step == 0 else self.compiled.program_for(tuple(arguments))
+            if program is None or not runs_natively(program):
+                self.results.add(self.compiled(*arguments))
+                step += 1
+                if self.report():
+                    return
+                continue
+            slices = slices_of(program, rows, arguments, rows.count - step)
+            while step < rows.count:
+                start = time.perf_counter()
+                done = slices.run(step, min(ahead, rows.count - step), self.results)
+                if done == 0:
+                    break  # the program does not hold any more
+                step += done
+                spent = time.perf_counter() - start
+                ahead = max(1, min(4 * ahead, int(ahead * SLICE / max(spent, 1e-7))))
+                if self.report():
+                    return
+        if rows.rest:
+            self.results.add(call(self.compiled, rows.batch(step * size, step * size + rows.rest)))
+            self.report()
+
+    def report(self) -> bool:
+        """Tell how far the epoch is; whether to stop."""
+        if self.progress is None:
+            return False
+        return bool(self.progress(self.results.count, self.total, self.results.last()))
+
+
+def runs_natively(program: Program) -> bool:
+    """Whether the loop over the batches can run in the program's native code."""
+    native = program.executable
+    return (
+        isinstance(native, Native)
+        and not native.lowered.callbacks
+        and not any(positions for _, positions in program.recording.after)
+        and not any(r.position < 0 for r in leaves(program.recording.results))
+    )
+
+
+def slices_of(program: Program, rows: Rows, arguments: list[Tensor], steps: int) -> _Slices:
+    """How to run many steps: sample by sample in blocks where that can be, and pays."""
+    if rows.batch_size > 1 or steps < WORTH_BLOCKS:
+        return _Slices(program, rows, arguments)
+    if program.blocked is None:
+        places = [i for i, s in program.moving if s.argument is not None]
+        found = blocked(simplify(program.recording.graph), program.recording.writes, places)
+        program.blocked = False if found is None else (found, block_program(program, found))
+    if program.blocked is False:
+        return _Slices(program, rows, arguments)
+    return _Blocks(program, rows, arguments, *program.blocked)
+
+
+def block_program(program: Program, found: Blocked) -> Native:
+    """The native code of the graph without its first weight."""
+    writes = program.recording.writes
+    updates = [*writes[: found.update], *writes[found.update + 1 :]]
+    fed = [i for i, _ in program.moving]
+    return Native(found.graph, updates, fed, block_type=ir_type(found.graph.inputs[found.weight].dtype))
+
+
+class _Slices:
+    """Runs of several steps of one program."""
+
+    def __init__(self, program: Program, rows: Rows, arguments: list[Tensor]) -> None:
+        self.program = program
+        self.rows = rows
+        self.arguments = arguments
+        self.native: Native = program.executable  # type: ignore[assignment]
+        self.apart = -1  # an argument that the native loop handles by itself
+        self.keep: Any = None  # arrays whose addresses native code has
+        self.written = {program.recording.sources[i].argument for i in program.recording.writes}
+
+    def run(self, step: int, count: int, results: Results) -> int:
+        """Do up to ``count`` steps from ``step`` on; how many were done."""
+        program, native = self.program, self.native
+        if program.guards.failure() is not None:
+            return 0
+        with program._lock:
+            program._bound = None
+            inputs, tensors = program._inputs(self.arguments)
+            if not all(x.flags.c_contiguous for x in inputs):
+                return 0
+            numbers, count = self.numbers(count)
+            fixed, stacked = self.outputs(inputs, count)
+            code = np.zeros(1, np.int64)
+            done = self.run_native(inputs, fixed, stacked, numbers, step, count, code)
+            self.finish(inputs, fixed, tensors, done)
+            if done:
+                results.add_many(done, self.packed(stacked, done))
+            native.raise_error(int(code[0]))
+        return done
+
+    def run_native(
+        self, inputs: list[Any], fixed: list[Any], stacked: dict[int, Any], numbers: dict[int, Any], step: int,
+        count: int, code: Any,
+    ) -> int:  # fmt: skip
+        """The steps in native code; how many were done."""
+        words = self.describe(inputs, len(inputs), stacked, numbers, step)
+        self.keep = (words, stacked, numbers)
+        return self.native.run_many(inputs, fixed, self.rows.order.ctypes.data, words, step, step + count, code)
+
+    def numbers(self, count: int) -> tuple[dict[int, Any], int]:
+        """The numbers of the next steps; what goes with each step is called for it now."""
+        recording = self.program.recording
+        sources = {i: s for i, s in enumerate(recording.sources) if type(s) is Source}
+        if not (recording.before or recording.after):
+            return {i: np.full(count, s.number()) for i, s in sources.items()}, count
+        values: dict[int, list[float]] = {i: [] for i in sources}
+        for done in range(count):
+            if done and self.program.guards.failure() is not None:
+                count = done
+                break
+            for function in recording.before:
+                function()
+            for i, s in sources.items():
+                values[i].append(s.number())
+            for function, _ in recording.after:
+                function()
+        return {i: np.array(v, np.float64) for i, v in values.items()}, count
+
+    def outputs(self, inputs: list[Any], count: int) -> tuple[list[Any], dict[int, Any]]:
+        """For each output one array that stays, or for a result one for all steps."""
+        recording = self.program.recording
+        fixed: list[Any] = [inputs[position] for position in recording.writes]
+        fresh = self.program._fresh[len(fixed) :]
+        kept = {g.position for g in recording.gradients}
+        stacked: dict[int, Any] = {}
+        for i, (shape, dtype) in enumerate(fresh, len(fixed)):
+            if i in kept:
+                fixed.append(np.empty(shape, dtype))
+            else:
+                stacked[i] = np.empty((count, *shape), dtype)
+                fixed.append(stacked[i])
+        return fixed, stacked
+
+    def describe(
+        self, inputs: list[Any], count: int, stacked: dict[int, Any], numbers: dict[int, Any], step: int
+    ) -> Any:
+        """The words that tell the native loop what changes from step to step; ``count`` inputs come before outputs."""
+        recording, rows = self.program.recording, self.rows
+        words: list[int] = []
+        places = [
+            (i, s.argument) for i, s in enumerate(recording.sources) if type(s) is Outside and s.argument is not None
+        ]
+        words.append(len(places))
+        for i, argument in places:
+            data = rows.tensors[argument]._value
+            row_bytes = data.nbytes // len(data)
+            buffer = 0
+            if rows.batch_size > 1 or argument in self.written:
+                buffer = inputs[i].ctypes.data
+            words += [FIRST_SLOT + i, data.ctypes.data, row_bytes, rows.batch_size, buffer]
+        words.append(len(stacked))
+        for i, y in stacked.items():
+            step_bytes = y.nbytes // len(y)
+            words += [FIRST_SLOT + count + i, y.ctypes.data - step * step_bytes, step_bytes]
+        words.append(len(numbers))
+        for i, values in numbers.items():
+            words += [FIRST_SLOT + i, values.ctypes.data - 8 * step]
+        words.append(len(recording.generators))
+        for i, source in enumerate(recording.sources):
+            if not isinstance(source, (Outside, Source)):
+                words += [inputs[i].ctypes.data + 8, recording.generators[source]]
+        return np.array(words, np.int64)
+
+    def finish(self, inputs: list[Any], fixed: list[Any], tensors: list[Tensor | None], done: int) -> None:
+        """Versions, gradients and counters, as after ``done`` calls."""
+        recording = self.program.recording
+        for position in recording.writes:
+            tensor = tensors[position]
+            if tensor is not None:
+                tape.mark_changed(tensor)
+        if not done:
+            return
+        for gradient in recording.gradients:
+            if gradient.argument is None:
+                new = gradient.replacement if gradient.position < 0 else wrap(fixed[gradient.position])
+                gradient.tensor._grad = new
+        for generator, blocks in recording.generators.items():
+            generator._counter += blocks * done
+
+    def packed(self, stacked: dict[int, Any], done: int) -> Any:
+        """The results of ``done`` steps in the structure of the function's result."""
+        return fill(self.program.recording.results, stacked, done)
+
+
+class _Blocks(_Slices):
+    """Runs of single samples, the first layer's work done in blocks."""
+
+    def __init__(self, program: Program, rows: Rows, arguments: list[Tensor], found: Blocked, native: Native) -> None:
+        super().__init__(program, rows, arguments)
+        self.found = found
+        self.native = native
+        self.apart = found.sample
+        n, k = found.size
+        dtype = found.graph.inputs[found.weight].dtype
+        self.memory = [np.empty(shape, dtype) for shape in ((BLOCK, k), (BLOCK, n), (BLOCK, BLOCK), (BLOCK, n))]
+
+    def run_native(
+        self, inputs: list[Any], fixed: list[Any], stacked: dict[int, Any], numbers: dict[int, Any], step: int,
+        count: int, code: Any,
+    ) -> int:  # fmt: skip
+        found = self.found
+        samples, products, among, steps = self.memory
+        out = found.update
+        outputs = [*fixed[:out], *fixed[out + 1 :], steps[0]]
+        moved = {i - 1: y for i, y in stacked.items()}  # results stand behind all written inputs
+        words = self.describe(inputs, len(inputs) + 1, moved, numbers, step)
+        argument = self.program.recording.sources[found.sample].argument
+        data = self.rows.tensors[argument]._value
+        block = np.array(
+            [
+                FIRST_SLOT + found.sample, data.ctypes.data, data.nbytes // len(data),
+                inputs[found.weight].ctypes.data, *found.size,
+                samples.ctypes.data, products.ctypes.data, among.ctypes.data, steps.ctypes.data,
+                FIRST_SLOT + len(inputs), FIRST_SLOT + len(inputs) + 1 + len(outputs) - 1, BLOCK,
+            ],
+            np.int64,
+        )  # fmt: skip
+        self.keep = (words, stacked, numbers, block)
+        order = self.rows.order.ctypes.data
+        given = [*inputs, products[0]]
+        return self.native.run_many(given, outputs, order, words, step, step + count, code, block)
+
+
+def leaves(results: Any) -> list[Result]:
+    """The places of tensors in a result."""
+    if isinstance(results, Result):
+        return [results]
+    if isinstance(results, dict):
+        results = list(results.values())
+    if isinstance(results, (list, tuple)):
+        return [leaf for v in results for leaf in leaves(v)]
+    return []
+
+
+def fill(results: Any, stacked: dict[int, Any], done: int) -> Any:
+    """Stacked tensors in the places of a result."""
+    if isinstance(results, Result):
+        return wrap(stacked[results.position][:done])
+    if isinstance(results, dict):
+        return {k: fill(v, stacked, done) for k, v in results.items()}
+    if isinstance(results, tuple) and hasattr(results, "_fields"):
+        return type(results)(*(fill(v, stacked, done) for v in results))
+    if isinstance(results, (list, tuple)):
+        return type(results)(fill(v, stacked, done) for v in results)
+    return results

@@ -1,0 +1,211 @@
+"""When a function is recorded again: on what has changed, told in one line of the log, and never silently wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import thalweg as tw
+from thalweg import nn
+from thalweg.compiler import compile
+
+SCALE = 2.0
+TABLE = tw.ones(3)
+X = tw.tensor([1.0, -2.0, 3.0])
+
+
+def scaled(x: Any) -> Any:
+    return x * SCALE + TABLE
+
+
+class Config:
+    def __init__(self) -> None:
+        self.factor = 2.0
+        self.offset = tw.zeros(3)
+        self.unrelated = 0
+
+
+class Worker:
+    """A user's object: a setting, a tensor, another object, and methods that call one another."""
+
+    def __init__(self) -> None:
+        self.power = 1
+        self.w = tw.ones(3)
+        self.config = Config()
+        self.model = nn.Sequential(nn.Linear(3, 2), nn.Dropout(0.5)).eval()
+
+    def inner(self, x: Any) -> Any:
+        return x**self.power * self.w + self.config.offset
+
+    def step(self, x: Any) -> Any:
+        return self.inner(x) * self.config.factor + self.model(x).sum()
+
+    @compile
+    def decorated(self, x: Any) -> Any:
+        return self.step(x)
+
+
+@pytest.fixture
+def compiles(caplog: Any) -> Callable[[], list[str]]:
+    """The lines of the log since the last call: one for each compilation."""
+    caplog.set_level(logging.INFO, logger="thalweg.compiler")
+
+    def since() -> list[str]:
+        lines = [r.getMessage() for r in caplog.records if r.getMessage().startswith("compiled ")]
+        caplog.clear()
+        return lines
+
+    return since
+
+
+def agree(compiled: Any, eager: Any, *args: Any) -> None:
+    np.testing.assert_allclose(compiled(*args).detach().numpy(), eager(*args).detach().numpy(), rtol=1e-6, atol=1e-6)
+
+
+def set_and_count(compiled: Any, eager: Any, change: Callable[[], Any], compiles: Any) -> list[str]:
+    """Compare after a change, twice; what was compiled for it."""
+    change()
+    agree(compiled, eager, X)
+    agree(compiled, eager, X)
+    lines: list[str] = compiles()
+    return lines
+
+
+def test_shapes_dtypes_and_modes(compiles: Any) -> None:
+    compiled = compile(lambda x: x * 2)
+    for x in (X, X, X[:2], X.double(), X, X[:2], X.clone().requires_grad_()):
+        agree(compiled, lambda x: x * 2, x)
+    lines = compiles()
+    assert len(lines) == 4
+    assert "in 0." in lines[0]
+    assert lines[0].endswith("first call")
+    assert lines[1].endswith("new arguments: thalweg.float32 [2]")
+    with tw.no_grad():
+        agree(compiled, lambda x: x * 2, X)
+    assert len(compiles()) == 1
+
+
+def test_global_variables_also_of_called_functions(compiles: Any, monkeypatch: Any) -> None:
+    def outer(x: Any) -> Any:
+        return scaled(x) - 1
+
+    compiled = compile(outer)
+    agree(compiled, outer, X)
+    assert len(compiles()) == 1
+    lines = set_and_count(compiled, outer, lambda: monkeypatch.setitem(globals(), "SCALE", 5.0), compiles)
+    assert len(lines) == 1
+    assert "SCALE" in lines[0]
+    assert len(set_and_count(compiled, outer, lambda: monkeypatch.setitem(globals(), "TABLE", X * 2), compiles)) == 1
+    assert not set_and_count(compiled, outer, lambda: TABLE.add_(1), compiles)
+
+
+def test_attributes_of_objects(compiles: Any) -> None:
+    worker = Worker()
+    for compiled in (compile(worker.step), compile(lambda x: worker.step(x)), worker.decorated):
+        agree(compiled, worker.step, X)
+        assert len(compiles()) == 1
+        for name, value in (("power", worker.power + 1), ("w", worker.w * 3)):
+            assert (
+                len(set_and_count(compiled, worker.step, lambda n=name, v=value: setattr(worker, n, v), compiles)) == 1
+            )
+        for name, value in (("factor", worker.config.factor + 1), ("offset", X * worker.power)):
+            change = lambda n=name, v=value: setattr(worker.config, n, v)  # noqa: E731
+            assert len(set_and_count(compiled, worker.step, change, compiles)) == 1
+        assert not set_and_count(compiled, worker.step, lambda: setattr(worker.config, "unrelated", 1), compiles)
+        assert not set_and_count(compiled, worker.step, lambda: worker.w.mul_(2), compiles)
+    other = Worker()
+    agree(other.decorated, other.step, X)
+
+
+def test_modules(compiles: Any) -> None:
+    model = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
+    compiled = compile(model)
+    agree(compiled, model, X)
+    assert len(compiles()) == 1
+    for change in (
+        lambda: model.eval(),
+        lambda: model[0].requires_grad_(False),
+        lambda: model.__setitem__(1, nn.Tanh()),
+        lambda: setattr(model[0], "weight", nn.Parameter(tw.eye(3))),
+        lambda: setattr(model[0], "bias", None),
+        lambda: model.double().float() and None,
+        lambda: model.register_forward_hook(lambda m, i, o: o * 2),
+    ):
+        set_and_count(compiled, model, change, compiles)
+    assert not set_and_count(compiled, model, lambda: model[0].weight.data.mul_(2), compiles)
+    assert not set_and_count(compiled, model, lambda: model.load_state_dict(model.state_dict()), compiles)
+    assert not set_and_count(compiled, model, lambda: setattr(model[0].weight, "data", tw.ones(3, 3)), compiles)
+
+
+def test_memory_that_moves_is_followed(compiles: Any) -> None:
+    w = nn.Parameter(tw.ones(3))
+
+    def step(x: Any) -> Any:
+        (w * x).sum().backward()
+        return w.grad * 1
+
+    def fresh() -> None:
+        w.grad = None
+
+    compiled = compile(step)
+    fresh()
+    first = compiled(X)
+    second = compiled(X)
+    np.testing.assert_allclose(second.numpy(), 2 * first.numpy())
+    assert len(compiles()) == 2  # without a gradient before, and with one
+    w.data = tw.zeros(3)
+    w.grad = tw.ones(3)
+    np.testing.assert_allclose(compiled(X).numpy(), (X + 1).numpy())
+    fresh()
+    np.testing.assert_allclose(compiled(X).numpy(), X.numpy())
+    assert not compiles()
+    w.data = tw.ones(2, 3)
+    w.grad = None
+    np.testing.assert_allclose(compiled(X).numpy(), (X + tw.zeros(2, 3)).numpy())
+    assert len(compiles()) == 1
+
+
+def test_the_default_dtype(compiles: Any) -> None:
+    compiled = compile(lambda x: x * tw.ones(3))
+    agree(compiled, lambda x: x * 1, X)
+    tw.set_default_dtype(tw.float64)
+    try:
+        assert compiled(X).dtype is tw.float64
+    finally:
+        tw.set_default_dtype(tw.float32)
+    assert compiled(X).dtype is tw.float32
+    assert len(compiles()) == 2
+
+
+def test_other_objects_are_other_arguments(compiles: Any) -> None:
+    compiled = compile(lambda x, f, kind, sizes: f(x) * len(kind) * sizes[0])
+    for f in (tw.exp, tw.sin, tw.exp):
+        np.testing.assert_allclose(compiled(X, f, "ab", (3, 4)).numpy(), (f(X) * 6).numpy(), rtol=1e-6)
+    assert len(compiles()) == 2
+    compiled(X, tw.exp, "abc", (3, 4))
+    compiled(X, tw.exp, "ab", (3, 5))
+    assert len(compiles()) == 2
+    many = [Config() for _ in range(20)]
+    scale = compile(lambda x, c: x * c.factor)
+    for i, c in enumerate(many):
+        c.factor = float(i)
+        np.testing.assert_allclose(scale(X, c).numpy(), (X * i).numpy())
+
+
+def test_lists_dictionaries_and_arrays(compiles: Any) -> None:
+    settings, factors, array = {"offset": 1.0}, [2.0, tw.ones(3)], np.ones(3, np.float32)
+
+    def function(x: Any) -> Any:
+        return x * factors[0] * factors[1] + settings["offset"] + tw.from_numpy(array)
+
+    compiled = compile(function)
+    agree(compiled, function, X)
+    assert len(compiles()) == 1
+    assert len(set_and_count(compiled, function, lambda: settings.update(offset=3.0), compiles)) == 1
+    assert len(set_and_count(compiled, function, lambda: factors.__setitem__(1, X * 2), compiles)) == 1
+    assert len(set_and_count(compiled, function, lambda: factors.__setitem__(0, 5.0), compiles)) == 1
+    assert not set_and_count(compiled, function, lambda: array.fill(7), compiles)

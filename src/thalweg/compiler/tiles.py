@@ -75,7 +75,7 @@ class Tiles:
         with f.loop(0, k, 1, carried) as loop:
             pointers, row_b, sums = loop.values[: len(starts)], loop.values[len(starts)], loop.values[len(starts) + 1 :]
             columns = [self.load(f, row_b, v, mask if v == vectors - 1 else None) for v in range(vectors)]
-            after = []
+            after: list[Value] = []
             for i in range(rows):
                 x = f.load(f.offset(pointers[i // 4], steps[i % 4], t), t)
                 spread = f.splat(x, self.lanes)

@@ -197,6 +197,7 @@ CASES = [
 
 ELSEWHERE = {  # tested for themselves: creation, randomness, modes, information, in-place (test_inplace_oracle.py)
     "allclose", "arange", "as_tensor", "asarray", "backward", "bernoulli", "bitwise_and", "bitwise_not", "compile",
+    "get_num_threads", "set_num_threads",
     "bitwise_or", "bitwise_xor",
     "bool", "cpu", "data_ptr", "dim", "dtype", "element_size", "empty", "empty_like", "enable_grad", "equal", "eye",
     "finfo", "float",

@@ -304,8 +304,8 @@ class _Slices:
             if done and self.program.guards.failure() is not None:
                 count = done
                 break
-            for function in recording.before:
-                function()
+            if recording.before:
+                self.program.prepare_run()
             for i, s in sources.items():
                 values[i].append(s.number())
             for function, _ in recording.after:

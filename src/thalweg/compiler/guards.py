@@ -90,6 +90,7 @@ class Guards:
         self.outlines: list[tuple[tuple[int, ...], Any, tuple[int, ...]]] = []
         self.nodes: list[Any] = []
         self.grads: list[tuple[Tensor, bool]] = []
+        self.distinct_grads = 0  # how many different tensors they are; 0 if there are not several
         self.conditions: list[tuple[str, Callable[[], Any], Any]] = []
         self.arrays: list[Any] = []
         self.modules: list[tuple[Module, dict[str, Any]]] = []
@@ -112,6 +113,9 @@ class Guards:
     def add_modules(self, modules: Iterable[Module]) -> None:
         """The attributes of modules stay what they are."""
         self.modules.extend((m, dict(m.__dict__)) for m in modules)
+
+    def _count_grads(self) -> int:
+        return len({id(x._grad) for x, had in self.grads if had and x._grad is not None})
 
     def add_tensor(self, x: Tensor, array: Any, node: Any) -> None:
         """A tensor from outside keeps its shape, dtype and strides, and whether it requires a gradient."""
@@ -142,6 +146,8 @@ class Guards:
             return reason
         if reason := _changed(self._reads):
             return reason
+        if self.distinct_grads and self._count_grads() != self.distinct_grads:
+            return "gradients have come to be one tensor, or to be different ones"
         for x, had in self.grads:
             if (x._grad is not None) != had:
                 return f"the gradient of a tensor of shape {tuple(x._value.shape)} {'was there' if had else 'was None'}"

@@ -12,7 +12,7 @@ from ..core import tape
 from ..core.primitive import Primitive
 from ..core.tape import Node
 from ..core.tensor import Tensor, wrap
-from ..errors import AutogradError
+from ..errors import AutogradError, CompileError
 from .entry import NOT_CONTIGUOUS, knows_arrays
 from .graph import Graph, evaluate
 from .guards import Source
@@ -104,8 +104,8 @@ class Program:
         with self._lock:
             if floats:
                 recording.floats[:] = floats
-            for function in recording.before:
-                function()
+            if recording.before:
+                self.prepare_run()
             outputs = self._run_bound(arguments) if self._enter is not None else None
             if outputs is None:
                 outputs = self._run_anyhow(arguments)
@@ -121,6 +121,17 @@ class Program:
                 x._node = self._node
             return x
         return self._pack(results, outputs, arguments)
+
+    def prepare_run(self) -> None:
+        """What the function does before it reads anything, such as a scheduler's step."""
+        for function in self.recording.before:
+            function()
+        failure = self.guards.failure()
+        if failure is not None:
+            raise CompileError(
+                f"a scheduler's step() at the beginning of a compiled function has changed what the function was "
+                f"compiled for ({failure}); call scheduler.step() last"
+            )
 
     # -- the short way ------------------------------------------------------------------------------------
 

@@ -356,7 +356,14 @@ def record(function: Callable[..., Any], args: Any, kwargs: Any, arguments: list
             floats: list[float] = []
             args, kwargs = _with_numbers((args, kwargs), trace, floats)
             trace.numbers_read = False
+            recorded = state.recording
             result = function(*args, **kwargs)
+            if state.recording is not recorded:
+                state.recording = recorded
+                raise TraceError(
+                    "the function changes the grad mode for what comes after it, which only its first call would do "
+                    "once it is compiled; use `with tw.set_grad_enabled(...)`, or change it outside"
+                )
             recording = _finish(trace, result, keep)
             recording.floats = floats
         finally:
@@ -416,6 +423,9 @@ def _finish(trace: Trace, result: Any, keep: bool) -> Recording:
     recording.generators = {generator: drawn for generator, (_, drawn) in trace.generators.items()}
     recording.guards = trace.guards
     recording.argument_grads = trace.argument_grads
+    present = [trace.grads[x] for x, had in trace.guards.grads if had]
+    if len(present) > 1:
+        trace.guards.distinct_grads = len(set(map(id, present)))
     return recording
 
 

@@ -275,7 +275,8 @@ def test_spawning_what_can_t_be_pickled_says_what_to_do(paths: list[Path]) -> No
 
 
 SCRIPT = """
-    import time
+    import signal, time
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run in the background
     from thalweg.utils.data import DataLoader, Dataset
 
     class Slow(Dataset):

@@ -9,7 +9,7 @@ import pytest
 
 import thalweg as tw
 from thalweg import nn, optim
-from thalweg.compiler import compile, epoch
+from thalweg.compiler import compile, slices
 from thalweg.compiler.blocks import BLOCK, blocked
 from thalweg.compiler.compiled import Compiled
 from thalweg.compiler.simplify import simplify
@@ -21,7 +21,7 @@ F = nn.functional
 
 @pytest.fixture(autouse=True)
 def blocks_pay_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(epoch, "WORTH_BLOCKS", 2)
+    monkeypatch.setattr(slices, "WORTH_BLOCKS", 2)
 
 
 class Job:

@@ -9,8 +9,8 @@ from .graph import Node
 from .ir import Function, Value, integer
 from .lanes import Lane, Lanes
 from .layout import Layout, contiguous
-from .loops import Combine, in_memory, in_register
 from .memory import Memory, ir_type, load_vector, mask_below, store_vector
+from .registers import Combine, in_memory, in_register
 
 __all__ = ["ColumnCode"]
 

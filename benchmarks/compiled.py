@@ -8,8 +8,8 @@ Each library has a process of its own. They take turns, a round each, and the me
 start from the same weights and see the same numbers; the mean losses of the first steps must agree. Batches are
 gathered from shuffled data in every column. Rounds during which other processes use a processor are repeated, because
 they tell little: PyTorch's threads wait for one another at every operation, which can cost fifty times the time of a
-step. Numbers that come from such rounds all the same have a star. ``--busy`` compares thalweg's epochs on two threads
-with those on one, both beside the busy process.
+step. Numbers that come from such rounds all the same have a star, and give no ratio. ``--busy`` compares thalweg's
+epochs on two threads with those on one, both beside the busy process.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ COLUMNS = (
 )  # fmt: skip
 AGREEMENT = 1e-3  # of the mean losses, relative
 QUIET = 0.2  # processors that others may use during a round
+PAUSE = 0.4  # seconds before a round: OpenMP's threads go on spinning for 0.2 s after the work of the one before
 REPEATS = 4  # times the rounds that are asked for, at most, if others use more
 
 
@@ -135,6 +136,7 @@ class Remote:
 
     def time(self, mode: str) -> tuple[float, float]:
         """Microseconds a step of a round, and how many processors others used meanwhile."""
+        time.sleep(PAUSE)
         began, all_used, used = time.perf_counter(), processor_seconds(), self.processor_seconds()
         microseconds: float = self.ask("time", mode)
         others = processor_seconds() - all_used - (self.processor_seconds() - used)
@@ -211,8 +213,8 @@ def from_cache(work: Workload, threads: int, cache: str) -> float | None:
 
 
 def ratio(result: dict[str, Any], other: str) -> float | None:
-    """How many times faster an epoch is than another column."""
-    times = result["microseconds"]
+    """How many times faster an epoch is than another column; None if one is missing, or was disturbed."""
+    times = {name: t for name, t in result["microseconds"].items() if name not in result["disturbed"]}
     return times[other] / times["thalweg epoch"] if other in times and "thalweg epoch" in times else None
 
 
@@ -225,8 +227,7 @@ def table(results: list[dict[str, Any]], names: list[str]) -> list[str]:
         cells = [c + "*" if n in r["disturbed"] else c for n, c in zip(names, cells, strict=True)]
         for other, goal in zip(("torch eager", "jax scan"), r["goals"], strict=True):
             found = ratio(r, other)
-            star = "*" if {other, "thalweg epoch"} & set(r["disturbed"]) else ""
-            cells.append("–" if found is None else f"{found:.1f}×{star} ({goal:g}×)")
+            cells.append("–" if found is None else f"{found:.2f}× ({goal:g}×)")
         lines.append(f"| {r['workload']} | {' | '.join(cells)} |")
     return lines
 

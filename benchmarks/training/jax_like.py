@@ -31,8 +31,9 @@ def cross_entropy(layers: Any, x: Any, y: Any) -> Any:
 def burgers(layers: Any, z: Any) -> Any:
     """The mean squared residual, forward over reverse mode on the whole batch.
 
-    That is the fastest of six forms that were tried: reverse over reverse, forward over forward with and without one
-    linearisation, forward over reverse by ``vmap``, and ``jet`` took 1.03 to 1.6 times as long.
+    That is the fastest of six forms made of JAX's transforms: reverse over reverse, forward over forward with and
+    without one linearisation, forward over reverse by ``vmap``, and ``jet`` took 1.03 to 1.6 times as long. Derivatives
+    carried through the layers by hand took a tenth less.
     """
     import jax
     import jax.numpy as jnp

@@ -13,6 +13,7 @@ import pytest
 import thalweg as tw
 from thalweg import nn
 from thalweg.compiler import compile
+from thalweg.compiler.compiled import KEPT
 from thalweg.errors import CompileError, TraceError
 
 SCALE = 2.0
@@ -260,3 +261,17 @@ def test_a_scheduler_that_steps_first_may_not_change_what_was_compiled() -> None
     with pytest.raises(CompileError, match=r"call scheduler\.step\(\) last"):
         for _ in range(8):
             step(tw.ones(3))
+
+
+def test_old_programs_are_dropped() -> None:
+    factors = [float(i) for i in range(KEPT + 3)]
+    scale = 0.0
+
+    def f(x: Any) -> Any:
+        return x * scale
+
+    compiled = compile(f)
+    for scale in factors:
+        assert compiled(tw.ones(2)).tolist() == [scale, scale]
+    ((_, programs),) = compiled._programs.items()
+    assert len(programs) == KEPT

@@ -33,6 +33,8 @@ __all__ = ["Compiled"]
 
 logger = logging.getLogger("thalweg.compiler")
 
+KEPT = 16  # programs for the same shapes, the newest: each keeps alive what it reads
+
 
 class Compiled:
     """A function that is traced when it meets new shapes, and runs as native code from then on.
@@ -147,7 +149,9 @@ class Compiled:
         self._kept.append([x for x, _ in around.objects])  # they are told apart by identity
         if reason is None:
             reason = "first call" if not self._programs else f"new arguments: {_described(tensors)}"
-        self._programs.setdefault(key, []).insert(0, program)
+        programs = self._programs.setdefault(key, [])
+        programs.insert(0, program)
+        del programs[KEPT:]
         self._newest = program
         name = getattr(self.function, "__qualname__", repr(self.function))
         logger.info("compiled %s in %.3f s: %s", name, time.perf_counter() - start, reason)

@@ -64,7 +64,23 @@ class Compiled:
         return program(tensors, floats)
 
     def epoch(self, loader: Any, progress: Any = None) -> Any:
-        """A pass over a loader; see ``thalweg.compiler.epoch``."""
+        """A pass over a loader: what ``tw.stack([step(*batch) for batch in loader])`` would give.
+
+        Over tensors in memory (a ``DataLoader`` of a ``TensorDataset``, a ``Subset`` of one, or a tensor) the loop over
+        the batches is native too; any other iterable of batches takes one native call a batch. Order, last short
+        batch and random numbers are those of the plain loop. Results whose shapes differ between batches come as a
+        list. Ctrl-C stops between two steps.
+
+        Args:
+            loader: an iterable of batches; a list or tuple is spread over the function's arguments.
+            progress: called as ``progress(done, total, results)`` every few hundredths of a second, with the number of
+                batches so far, of all (None if unknown), and the newest results, stacked; True stops the pass.
+
+        >>> import thalweg as tw
+        >>> total = tw.compile(lambda x: x.sum())
+        >>> total.epoch(tw.utils.data.DataLoader(tw.arange(6.0).reshape(3, 2)))
+        tensor([1., 5., 9.])
+        """
         from .epoch import run_epoch
 
         return run_epoch(self, iter(loader) if self.check else loader, progress)  # checked call by call

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -275,3 +276,26 @@ def test_old_programs_are_dropped() -> None:
         assert compiled(tw.ones(2)).tolist() == [scale, scale]
     ((_, programs),) = compiled._programs.items()
     assert len(programs) == KEPT
+
+
+class Scales(NamedTuple):
+    first: float
+    second: float
+
+
+@pytest.mark.parametrize(
+    "held",
+    [lambda v: [v], lambda v: (v,), lambda v: {"a": v}, lambda v: OrderedDict(a=v), lambda v: slice(v, None),
+     lambda v: Scales(v, 1.0)],
+)  # fmt: skip
+def test_floats_are_followed_into_whatever_holds_them(compiles: Any, held: Any) -> None:
+    def f(x: Any, inside: Any, after: float) -> Any:
+        kind = type(inside)
+        assert kind is type(held(0.0))
+        value = inside["a"] if isinstance(inside, dict) else inside.start if kind is slice else inside[0]
+        return x * value + after
+
+    compiled = compile(f)
+    for value, after in ((0.5, 0.25), (3.0, 0.75), (-1.0, 2.0)):
+        assert compiled(tw.ones(2), held(value), after).tolist() == [value + after] * 2
+    assert len(compiles()) == 1

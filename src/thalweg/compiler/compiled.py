@@ -23,6 +23,7 @@ from .graph import Graph
 from .guards import held_by, same_objects
 from .program import Executable, Program
 from .report import Text, graph_text, kernels_text, llvm_text
+from .structure import parts
 from .trace import record
 from .variables import Surroundings, python_random_states
 
@@ -216,10 +217,10 @@ def _signature(value: Any, tensors: list[Tensor], floats: list[float]) -> Any:
         array = value._value
         own = None if type(value) is Tensor else id(value)  # a parameter may be reached from outside, too
         return (array.shape, array.dtype, _history(value), own)
-    if isinstance(value, (list, tuple)):
-        return (type(value), *(_signature(v, tensors, floats) for v in value))
-    if isinstance(value, dict):
-        return (dict, *((k, _signature(v, tensors, floats)) for k, v in value.items()))
+    held = parts(value)
+    if held is not None:
+        keys = tuple(value) if isinstance(value, dict) else ()
+        return (type(value), keys, *(_signature(v, tensors, floats) for v in held))
     if type(value) is float:
         floats.append(value)
         return float
@@ -229,8 +230,6 @@ def _signature(value: Any, tensors: list[Tensor], floats: list[float]) -> Any:
         return (type(value), value.tobytes())
     if isinstance(value, set):
         return (set, frozenset(value))
-    if isinstance(value, slice):
-        return (slice, *(_signature(v, tensors, floats) for v in (value.start, value.stop, value.step)))
     if isinstance(value, np.ndarray):
         raise TraceError(
             f"a compiled function was given a NumPy array of shape {value.shape}, whose values it could not follow; "

@@ -21,7 +21,7 @@ from ..ops.base import Elementwise, convert
 from ..ops.broadcast import expand, reshape
 from ..ops.index import index_put
 from ..ops.shape import index, view_scatter
-from .graph import CONSTANT, Node, apply, constant
+from .graph import CONSTANT, Node, apply
 from .lines import user_line
 from .operators import Operators, arrays_apart
 
@@ -271,11 +271,6 @@ def operands(primitive: Primitive, values: tuple[Any, ...], trace: Trace) -> tup
             numbers_only = False
         inputs.append(node)
     return inputs, numbers_only
-
-
-def as_node(value: Any) -> Node:
-    """The node of a handle, or a constant for an array or number."""
-    return value.node if isinstance(value, Handle) else constant(np.array(value), user_line())
 
 
 def is_view(primitive: Primitive) -> bool:

@@ -83,12 +83,6 @@ class _LiftedGrad:
             GRAD.__set__(x, grad)
 
 
-def exchange(value: Any, grad: Any) -> None:
-    """Put these descriptors into the class."""
-    setattr(Tensor, "_value", value)  # noqa: B010 - to a type checker the names are slots
-    setattr(Tensor, "_grad", grad)  # noqa: B010
-
-
 @contextmanager
 def lifting(trace: Trace) -> Iterator[None]:
     """Within it this thread's tensors are seen by ``trace``; other threads see them as they were before."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from ..core.tensor import Tensor, wrap
 from ..utils.data import DataLoader, Subset, TensorDataset
 from ..utils.data.collate import default_collate
 from ..utils.data.gather import reads_items
+from .structure import mapped
 
 __all__ = ["Results", "Rows", "rows_of"]
 
@@ -96,21 +96,8 @@ class Results:
 
 
 def unsqueezed(x: Any) -> Any:
-    """With a first axis of size 1; no copy of a number."""
-    return wrap(x._value[None])
-
-
-def mapped(function: Callable[[Any], Any], result: Any) -> Any:
-    """The same structure with ``function`` of its tensors."""
-    if isinstance(result, Tensor):
-        return function(result)
-    if isinstance(result, dict):
-        return {k: mapped(function, v) for k, v in result.items()}
-    if isinstance(result, tuple) and hasattr(result, "_fields"):
-        return type(result)(*(mapped(function, v) for v in result))
-    if isinstance(result, (list, tuple)):
-        return type(result)(mapped(function, v) for v in result)
-    return result
+    """A tensor with a first axis of size 1; anything else as it is."""
+    return wrap(x._value[None]) if isinstance(x, Tensor) else x
 
 
 def joined(parts: list[Any]) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ from ..errors import AutogradError, CompileError
 from .entry import NOT_CONTIGUOUS, knows_arrays
 from .graph import Graph, evaluate
 from .guards import Source
+from .structure import mapped
 from .trace import NumberResult, Outside, Recording, Result
 
 __all__ = ["Executable", "Interpreted", "Program"]
@@ -120,7 +122,7 @@ class Program:
             if results.requires_grad:
                 x._node = self._node
             return x
-        return self._pack(results, outputs, arguments)
+        return mapped(partial(self._filled, outputs, arguments), results)
 
     def prepare_run(self) -> None:
         """What the function does before it reads anything, such as a scheduler's step."""
@@ -231,8 +233,8 @@ class Program:
             owner = gradient.tensor if gradient.argument is None else arguments[gradient.argument]
             owner._grad = grad
 
-    def _pack(self, results: Any, outputs: list[Any], arguments: Sequence[Tensor]) -> Any:
-        """The function's result with tensors in the places."""
+    def _filled(self, outputs: list[Any], arguments: Sequence[Tensor], results: Any) -> Any:
+        """What a run gives in a place of the function's result."""
         if type(results) is Result:
             if results.position < 0:
                 return results.tensor if results.argument is None else arguments[results.argument]
@@ -242,12 +244,6 @@ class Program:
             return x
         if type(results) is NumberResult:
             return float(outputs[results.position])
-        if isinstance(results, dict):
-            return {k: self._pack(v, outputs, arguments) for k, v in results.items()}
-        if isinstance(results, tuple) and hasattr(results, "_fields"):
-            return type(results)(*(self._pack(v, outputs, arguments) for v in results))
-        if isinstance(results, (list, tuple)):
-            return type(results)(self._pack(v, outputs, arguments) for v in results)
         return results
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from .pass_data import Results, Rows
 from .plan import FIRST_SLOT
 from .program import Program
 from .simplify import simplify
+from .structure import mapped, parts
 from .trace import Outside, Result
 
 __all__ = ["leaves", "slices_of"]
@@ -167,7 +169,7 @@ class _Slices:
 
     def packed(self, stacked: dict[int, Any], done: int) -> Any:
         """The results of ``done`` steps in the structure of the function's result."""
-        return fill(self.program.recording.results, stacked, done)
+        return mapped(partial(stacked_result, stacked, done), self.program.recording.results)
 
 
 class _Blocks(_Slices):
@@ -211,23 +213,12 @@ class _Blocks(_Slices):
 
 def leaves(results: Any) -> list[Result]:
     """The places of tensors in a result."""
-    if isinstance(results, Result):
-        return [results]
-    if isinstance(results, dict):
-        results = list(results.values())
-    if isinstance(results, (list, tuple)):
-        return [leaf for v in results for leaf in leaves(v)]
-    return []
+    held = parts(results)
+    if held is None:
+        return [results] if isinstance(results, Result) else []
+    return [leaf for v in held for leaf in leaves(v)]
 
 
-def fill(results: Any, stacked: dict[int, Any], done: int) -> Any:
-    """Stacked tensors in the places of a result."""
-    if isinstance(results, Result):
-        return wrap(stacked[results.position][:done])
-    if isinstance(results, dict):
-        return {k: fill(v, stacked, done) for k, v in results.items()}
-    if isinstance(results, tuple) and hasattr(results, "_fields"):
-        return type(results)(*(fill(v, stacked, done) for v in results))
-    if isinstance(results, (list, tuple)):
-        return type(results)(fill(v, stacked, done) for v in results)
-    return results
+def stacked_result(stacked: dict[int, Any], done: int, place: Any) -> Any:
+    """What the first ``done`` steps have given in a place of the function's result."""
+    return wrap(stacked[place.position][:done]) if isinstance(place, Result) else place

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from .handle import Handle, is_view, operands
 from .lifting import GRAD, VALUE, lifting
 from .lines import user_line
 from .number import Number
+from .structure import mapped
 
 __all__ = ["Gradient", "Recording", "Trace", "record"]
 
@@ -354,7 +356,7 @@ def record(function: Callable[..., Any], args: Any, kwargs: Any, arguments: list
             for x in arguments:
                 x._value  # noqa: B018 - lifts it, so that the arguments are the first inputs
             floats: list[float] = []
-            args, kwargs = _with_numbers((args, kwargs), trace, floats)
+            args, kwargs = mapped(partial(_numbered, trace, floats), (args, kwargs))
             trace.numbers_read = False
             recorded = state.recording
             result = function(*args, **kwargs)
@@ -373,18 +375,12 @@ def record(function: Callable[..., Any], args: Any, kwargs: Any, arguments: list
     return recording
 
 
-def _with_numbers(value: Any, trace: Trace, floats: list[float]) -> Any:
-    """The arguments with each float replaced by a number that is read anew for each run."""
-    if type(value) is float:
-        floats.append(value)
-        return trace.number(floats, len(floats) - 1)
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(_with_numbers(v, trace, floats) for v in value))
-    if isinstance(value, (list, tuple)):
-        return type(value)(_with_numbers(v, trace, floats) for v in value)
-    if type(value) is dict:
-        return {k: _with_numbers(v, trace, floats) for k, v in value.items()}
-    return value
+def _numbered(trace: Trace, floats: list[float], value: Any) -> Any:
+    """A float among the arguments becomes a number that is read anew for each run."""
+    if type(value) is not float:
+        return value
+    floats.append(value)
+    return trace.number(floats, len(floats) - 1)
 
 
 def _restore(trace: Trace) -> None:
@@ -412,7 +408,7 @@ def _finish(trace: Trace, result: Any, keep: bool) -> Recording:
         if after is before or not trace._is_outside(x):
             continue
         recording.gradients.append(_gradient(trace, x, after, keep, outputs, names))
-    recording.results = _results(trace, result, outputs, names, recording)
+    recording.results = mapped(partial(_result, trace, outputs, names, recording), result)
     for function, values in trace.after:
         recording.after.append((function, [len(outputs) + i for i in range(len(values))]))
         outputs.extend(trace.node_of(v._value if isinstance(v, Tensor) else v) for v in values)
@@ -473,8 +469,8 @@ def _gradient(
     return Gradient(x, argument, None, len(outputs) - 1)
 
 
-def _results(trace: Trace, result: Any, outputs: list[Node], names: list[str], recording: Recording) -> Any:
-    """The result with its tensors replaced by places."""
+def _result(trace: Trace, outputs: list[Node], names: list[str], recording: Recording, result: Any) -> Any:
+    """The place of a tensor or number in the function's result; anything else as it is."""
     if isinstance(result, Tensor):
         outside = trace.outsides.get(result)
         if outside is None and type(VALUE.__get__(result)) is ndarray:
@@ -486,12 +482,6 @@ def _results(trace: Trace, result: Any, outputs: list[Node], names: list[str], r
         requires_grad = result._node is not None
         recording.requires_history |= requires_grad
         return Result(len(outputs) - 1, None, None, requires_grad)
-    if isinstance(result, dict):
-        return {k: _results(trace, v, outputs, names, recording) for k, v in result.items()}
-    if isinstance(result, tuple) and hasattr(result, "_fields"):
-        return type(result)(*(_results(trace, v, outputs, names, recording) for v in result))
-    if isinstance(result, (list, tuple)):
-        return type(result)(_results(trace, v, outputs, names, recording) for v in result)
     if isinstance(result, Number):
         outputs.append(result.node)
         names.append("result")

@@ -110,9 +110,7 @@ def without(graph: Graph, i: int, j: int, k: int, product: Node, gradient: Node,
     for node in Graph(graph.inputs, [*outputs, gradient], checks=checks).nodes():
         if node in made:
             continue
-        inputs = tuple(made[x] if type(x) is Node else x for x in node.inputs)
-        same = all(a is b for a, b in zip(inputs, node.inputs, strict=True))
-        made[node] = node if same else Node(node.op, inputs, node.params, node.shape, node.dtype, node.line)
+        made[node] = node.rebuilt(made)
     rate = made.get(rate, rate) if type(rate) is Node else rate
     step = apply(mul, made[gradient], rate, line=product.line)
     names = [*graph.names[:i], *graph.names[i + 1 :], "step of the first weight"]

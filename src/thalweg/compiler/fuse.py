@@ -102,6 +102,19 @@ class Test(Kernel):
         yield self.check.node
 
 
+def reaches(needs: dict[Kernel, set[Kernel]], start: Kernel, goal: Kernel) -> bool:
+    """Whether ``start`` needs, directly or through others, what ``goal`` computes."""
+    seen, stack = {start}, [start]
+    while stack:
+        for k in needs[stack.pop()]:
+            if k is goal:
+                return True
+            if k not in seen:
+                seen.add(k)
+                stack.append(k)
+    return False
+
+
 class _Fusion:
     def __init__(self, graph: Graph, updates: dict[Node, Node]) -> None:
         self.nodes = graph.nodes()
@@ -122,21 +135,9 @@ class _Fusion:
             node = node.inputs[0]
         return self.kernel.get(node)
 
-    def reaches(self, start: Kernel, goal: Kernel) -> bool:
-        """Whether ``start`` needs, directly or through others, what ``goal`` computes."""
-        seen, stack = {start}, [start]
-        while stack:
-            for k in self.needs[stack.pop()]:
-                if k is goal:
-                    return True
-                if k not in seen:
-                    seen.add(k)
-                    stack.append(k)
-        return False
-
     def through_others(self, a: Kernel, b: Kernel) -> bool:
         """Whether ``a`` needs ``b`` through a third kernel."""
-        return any(k is not b and self.reaches(k, b) for k in self.needs[a])
+        return any(k is not b and reaches(self.needs, k, b) for k in self.needs[a])
 
     def start(self, kernel: Kernel) -> Kernel:
         self.kernels[kernel] = None
@@ -309,7 +310,7 @@ class _Fusion:
             owner = self.owner(x)
             if self.kernel.get(x) is kernel:
                 continue
-            if owner is kernel or (owner is not None and self.reaches(owner, kernel)):
+            if owner is kernel or (owner is not None and reaches(self.needs, owner, kernel)):
                 return False
         return True
 

@@ -71,6 +71,13 @@ class Node:
             if type(x) is Node:
                 yield x
 
+    def rebuilt(self, made: dict[Node, Node]) -> Node:
+        """The node with what took the places of its inputs; itself if nothing did."""
+        inputs = tuple(made[x] if type(x) is Node else x for x in self.inputs)
+        if all(a is b for a, b in zip(inputs, self.inputs, strict=True)):
+            return self
+        return Node(self.op, inputs, self.params, self.shape, self.dtype, self.line)
+
     def __repr__(self) -> str:
         return f"<{self.name} {self.dtype}{list(self.shape)}>"
 

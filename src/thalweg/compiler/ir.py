@@ -9,7 +9,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ["Function", "Loop", "Module", "Value", "element", "integer", "lanes", "real", "splat_type", "vector_type"]
+__all__ = [
+    "Function",
+    "Loop",
+    "Module",
+    "Value",
+    "element",
+    "integer",
+    "lanes",
+    "real",
+    "size_of",
+    "splat_type",
+    "vector_type",
+]
 
 FLAGS = "contract"  # a product and a sum may become one rounding; nothing else is changed
 
@@ -172,10 +184,10 @@ class Function:
         return self.emit(f"getelementptr {type}, {base}, {index}", "ptr")
 
     def load(self, address: Value, type: str, align: int = 0) -> Value:
-        return self.emit(f"load {type}, {address}, align {align or _size(element(type))}", type)
+        return self.emit(f"load {type}, {address}, align {align or size_of(element(type))}", type)
 
     def store(self, value: Value, address: Value, align: int = 0) -> None:
-        self.do(f"store {value}, {address}, align {align or _size(element(value.type))}")
+        self.do(f"store {value}, {address}, align {align or size_of(element(value.type))}")
 
     def splat(self, x: Value, count: int) -> Value:
         """``x`` in every one of ``count`` lanes."""
@@ -282,7 +294,8 @@ def _is_literal(v: Value) -> bool:
 _SIZES = {"half": 2, "float": 4, "double": 8, "ptr": 8}
 
 
-def _size(type: str) -> int:
+def size_of(type: str) -> int:
+    """Bytes of an element in memory."""
     return _SIZES[type] if type in _SIZES else max(1, int(type[1:]) // 8)
 
 

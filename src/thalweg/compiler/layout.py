@@ -140,14 +140,11 @@ def with_copies(graph: Graph) -> Graph:
     made: dict[Node, Node] = {}
     layouts: dict[Node, Layout] = {}
     for node in graph.nodes():
-        inputs = tuple(made[x] if type(x) is Node else x for x in node.inputs)
-        new = node
-        if any(a is not b for a, b in zip(inputs, node.inputs, strict=True)):
-            new = Node(node.op, inputs, node.params, node.shape, node.dtype, node.line)
+        new = node.rebuilt(made)
         if is_view(new):
-            layout = looked_at(layouts[inputs[0]], new)
+            layout = looked_at(layouts[new.inputs[0]], new)
             if layout is None:
-                straight = apply(copy, inputs[0], line=node.line)
+                straight = apply(copy, new.inputs[0], line=node.line)
                 layouts[straight] = Layout(straight, 0, straight.shape, contiguous(straight.shape))
                 new = Node(node.op, (straight,), node.params, node.shape, node.dtype, node.line)
                 layout = looked_at(layouts[straight], new)

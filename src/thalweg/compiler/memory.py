@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .graph import CONSTANT, Node
-from .ir import Function, Module, Value, element, integer, lanes, real_text, vector_type
+from .ir import Function, Module, Value, element, integer, lanes, real_text, size_of, vector_type
 from .layout import Layout
 
 __all__ = ["Access", "Memory", "Place", "ir_type", "load_vector", "store_vector"]
@@ -116,7 +116,7 @@ def _suffix(type: str) -> str:
 def load_vector(f: Function, address: Value, stride: int, type: str, count: int, mask: Value | None) -> Value:
     """``count`` elements that are ``stride`` apart; lanes outside of the mask are 0."""
     wide = vector_type(type, count)
-    align = element_size(type)
+    align = size_of(type)
     if stride == 0:
         return f.splat(f.load(address, type), count)
     if count == 1:
@@ -136,7 +136,7 @@ def load_vector(f: Function, address: Value, stride: int, type: str, count: int,
 def store_vector(f: Function, value: Value, address: Value, stride: int, mask: Value | None) -> None:
     """Put the lanes of ``value`` ``stride`` elements apart; those outside of the mask are left as they are."""
     count = lanes(value.type)
-    align = element_size(element(value.type))
+    align = size_of(element(value.type))
     if count == 1:
         f.store(value, address)
     elif stride == 1:
@@ -155,7 +155,3 @@ def _spread(f: Function, address: Value, stride: int, type: str, count: int) -> 
     """The addresses of ``count`` elements that are ``stride`` apart."""
     offsets = "<" + ", ".join(f"i64 {i * stride}" for i in range(count)) + ">"
     return f.emit(f"getelementptr {type}, {address}, <{count} x i64> {offsets}", f"<{count} x ptr>")
-
-
-def element_size(type: str) -> int:
-    return {"half": 2, "float": 4, "double": 8, "ptr": 8}.get(type) or int(type[1:]) // 8

@@ -25,12 +25,9 @@ def prepare(graph: Graph) -> Graph:
     outputs = set(graph.outputs)
     made: dict[Node, Node] = {}
     for node in graph.nodes():
-        inputs = tuple(made[x] if type(x) is Node else x for x in node.inputs)
-        new = node
-        if any(a is not b for a, b in zip(inputs, node.inputs, strict=True)):
-            new = Node(node.op, inputs, node.params, node.shape, node.dtype, node.line)
+        new = node.rebuilt(made)
         if node.op is matmul and is_outer(node) and not is_update(node, uses, outputs):
-            new = apply(mul, *inputs, line=node.line)
+            new = apply(mul, *new.inputs, line=node.line)
         elif node.op is embed:
             new = chosen(new) or new
         elif node.op is cat:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..ops.linalg import matmul
-from .fuse import REDUCTIONS, Columns, Kernel, Loop, Product, Test
+from .fuse import REDUCTIONS, Columns, Kernel, Loop, Product, Test, reaches
 from .graph import Node
 from .layout import Layout, contiguous, is_view
 from .memory import Access
@@ -59,21 +59,10 @@ class _Scheduler:
         writer = self.maker[new]
         others = [k for k in self.readers.get(old, ()) if k is not writer]
         others += [k for k in self.kernels if isinstance(k, Test)]  # nothing may change before they have passed
-        if any(self.reaches(k, writer) for k in others) or not self.same_places(writer, new, old):
+        if any(reaches(self.needs, k, writer) for k in others) or not self.same_places(writer, new, old):
             return
         self.in_place[new] = old
         self.needs[writer].update(others)
-
-    def reaches(self, start: Kernel, goal: Kernel) -> bool:
-        seen, stack = {start}, [start]
-        while stack:
-            for k in self.needs[stack.pop()]:
-                if k is goal:
-                    return True
-                if k not in seen:
-                    seen.add(k)
-                    stack.append(k)
-        return False
 
     def same_places(self, writer: Kernel, new: Node, old: Node) -> bool:
         """Whether the writer reads an element of ``old`` only where it writes it, and before it does."""

@@ -13,9 +13,6 @@ class Axis(NamedTuple):
     positions: range
     kept: bool
 
-    def is_full(self, n: int) -> bool:
-        return self.positions == range(n)
-
 
 Regions = tuple[Axis, ...]
 

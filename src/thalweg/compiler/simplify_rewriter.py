@@ -137,12 +137,8 @@ class Rewriter:
         """The graph with each node in its simplest form."""
         settled: dict[Node, Node] = {}
         for node in graph.nodes():
-            inputs = tuple(settled[x] if type(x) is Node else x for x in node.inputs)
             self.line = node.line
-            if any(new is not old for new, old in zip(inputs, node.inputs, strict=True)):
-                settled[node] = self.settle(Node(node.op, inputs, node.params, node.shape, node.dtype, node.line))
-            else:
-                settled[node] = self.settle(node)
+            settled[node] = self.settle(node.rebuilt(settled))
         checks = dict.fromkeys(check._replace(node=settled[check.node]) for check in graph.checks)
         return Graph(graph.inputs, [settled[node] for node in graph.outputs], graph.names, checks)
 

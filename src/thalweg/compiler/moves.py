@@ -295,7 +295,13 @@ def special(
         return None
     f = Function(name, KERNEL, attributes=target.attributes)
     code = Moves(f, node, layouts, memory, target, plan)
-    if node.size:
-        (write or node.op.lower)(code, *(code.view(x) for x in node.inputs), **node.params)
+    views = [code.view(x) for x in node.inputs]
+    if node.size and write is None and node.op.by_rows:
+        with f.loop(f.params[1], f.params[2]) as loop:
+            whole, code.out = code.out, code.at(code.out, loop.index)
+            node.op.lower(code, *(code.at(v, loop.index) if isinstance(v, View) else v for v in views), **node.params)
+            code.out = whole
+    elif node.size:
+        (write or node.op.lower)(code, *views, **node.params)
     f.ret()
     return f

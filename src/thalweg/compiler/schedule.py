@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..ops.linalg import matmul
+from .costs import flops
 from .fuse import REDUCTIONS, Columns, Kernel, Loop, Product, Special, Test, reaches
 from .graph import Node
 from .layout import Layout, contiguous, is_view
@@ -108,10 +109,9 @@ class _Scheduler:
         waiting = dict.fromkeys(self.kernels)
         done: set[Kernel] = set()
         regions = []
+        self.heights = self.find_heights()
         while waiting:
-            ready = [k for k in waiting if self.needs[k] <= done]
-            assert ready, "the kernels need one another"
-            seed = next((k for k in ready if k.rows == 1), ready[0])  # what others may wait for, and is done at once
+            seed = self.next_seed([k for k in waiting if self.needs[k] <= done])
             region = Region(seed.rows)
             regions.append(region)
             self.put(seed, region, waiting, done)
@@ -124,6 +124,22 @@ class _Scheduler:
                         self.put(k, region, waiting, done)
                         grown = True
         return Schedule(regions, self.in_place)
+
+    def next_seed(self, ready: list[Kernel]) -> Kernel:
+        """What others may wait for and is done at once, or a large product while what it reads is in the cache."""
+        assert ready, "the kernels need one another"
+        for k in ready:
+            if k.rows == 1:
+                return k
+        return next((k for k in ready if self.heights[k] <= FINAL and flops(k) >= HOT), ready[0])
+
+    def find_heights(self) -> dict[Kernel, int]:
+        """How many kernels, one needing the other, come after each at most; ``kernels`` is in such an order."""
+        heights = dict.fromkeys(self.kernels, 0)
+        for k in reversed(self.kernels):
+            for other in self.needs[k]:
+                heights[other] = max(heights[other], heights[k] + 1)
+        return heights
 
     def put(self, kernel: Kernel, region: Region, waiting: dict[Kernel, None], done: set[Kernel]) -> None:
         region.kernels.append(kernel)
@@ -218,6 +234,9 @@ def stored_access(kernel: Loop, node: Node, rank: int) -> Access:
     axes = {j: a for j, a in enumerate(kernel.axes[node]) if a >= 0}
     return Access(Layout(node, 0, node.shape, contiguous(node.shape)), axes, rank)
 
+
+FINAL = 3  # kernels after a gradient of a weight: those of its update
+HOT = 20_000_000  # floating-point operations
 
 LARGE = 100_000  # elements of a B that is better cut than read whole by every thread,
 MOST_ROWS = 512  # as long as A is smaller

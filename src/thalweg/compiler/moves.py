@@ -73,6 +73,17 @@ class View:
         key = [slice(None, None, -1) if i in dims else slice(None) for i in range(self.ndim)]
         return self.part(*key)
 
+    def windows(
+        self, kernel: Sequence[int], out: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
+    ) -> View:
+        """All windows over the last axes: (..., *kernel, *out), elements of which may lie at one place."""
+        lead = self.ndim - len(kernel)
+        steps = self.strides[lead:]
+        by_element = (s * d for s, d in zip(steps, dilation, strict=True))
+        by_window = (s * d for s, d in zip(steps, stride, strict=True))
+        shape, strides = (*self.shape[:lead], *kernel, *out), (*self.strides[:lead], *by_element, *by_window)
+        return View(self.base, self.offset, shape, strides, self.dtype)
+
     @staticmethod
     def _sure(view: View | None) -> View:
         assert view is not None

@@ -238,13 +238,15 @@ class Line:
         done = 0
         sizes = [target.dtype.itemsize, source.dtype.itemsize if isinstance(source, View) else 1, 2]
         width = self.code.target.vector_bytes // max(sizes)
-        if straight and self.source_step in (0, 1, -1) and self.n >= width:
-            done = self.n - self.n % width
-            with self.f.loop(0, done, width) as loop:
-                self.some(self.code.lanes(width), loop.index)
-        if done < self.n:
-            with self.f.loop(done, self.n) as loop:
-                self.some(self.code.emit, loop.index)
+        if not straight or self.source_step not in (0, 1, -1):
+            width = 1
+        while done < self.n:
+            if self.n - done >= width:
+                end = self.n - (self.n - done) % width
+                with self.f.loop(done, end, width) as loop:
+                    self.some(self.code.lanes(width), loop.index)
+                done = end
+            width //= 2
 
     def plain(self, source: View) -> bool:
         """Whether bytes can be copied as they are."""

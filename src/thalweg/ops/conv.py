@@ -186,8 +186,8 @@ class ConvolutionWeight(Primitive):
     def compose(self, x: Any, dy: Any, kernel: Sizes, groups: int, **params: Any) -> Any:
         columns = _columns(x, kernel, groups, **params)
         rows = reshape(dy, shape=(dy.shape[0], groups, dy.shape[1] // groups, columns.shape[3]))
-        w = sum_(matmul(columns, transpose_last(rows)), dims=(0,), keepdim=False)  # (groups, C / groups * kernel, O)
-        return reshape(transpose_last(w), shape=(dy.shape[1], x.shape[1] // groups, *kernel))
+        w = sum_(matmul(rows, transpose_last(columns)), dims=(0,), keepdim=False)
+        return reshape(w, shape=(dy.shape[1], x.shape[1] // groups, *kernel))
 
     def pullback_0(self, dw: Any, w: Any, x: Any, dy: Any, kernel: Sizes, **params: Any) -> Any:
         return convolution_input(dy, dw, sizes=tuple(x.shape[2:]), **params)

@@ -23,7 +23,7 @@ from .broadcast import reshape
 from .linalg import matmul, transpose_last
 from .shape import cat, embed, index, pad, permute
 
-__all__ = ["convolution", "convolution_input", "convolution_weight"]
+__all__ = ["add_columns", "columns_of", "convolution", "convolution_input", "convolution_weight", "output_sizes"]
 
 Sizes = tuple[int, ...]
 Padding = tuple[tuple[int, int], ...]
@@ -76,7 +76,7 @@ class Convolution(Primitive):
 
     def compose(self, x: Any, w: Any, groups: int, **params: Any) -> Any:
         shape = self.shape(x, w, groups=groups, **params)
-        columns = _columns(x, shape[2:], tuple(w.shape[2:]), groups, **params)
+        columns = columns_of(x, shape[2:], tuple(w.shape[2:]), groups, **params)
         filters = reshape(w, shape=(groups, w.shape[0] // groups, columns.shape[2]))
         return reshape(matmul(filters, columns), shape=shape)
 
@@ -143,7 +143,7 @@ class ConvolutionInput(Primitive):
         rows = reshape(dy, shape=(n, groups, w.shape[0] // groups, math.prod(out)))
         columns = matmul(transpose_last(filters), rows)
         columns = reshape(columns, shape=(n, groups * w.shape[1], *kernel, *out))
-        return _spread(columns, sizes, out, kernel, **params)
+        return add_columns(columns, sizes, out, kernel, **params)
 
     def pullback_0(self, dx: Any, x: Any, dy: Any, w: Any, sizes: Sizes, **params: Any) -> Any:
         return convolution(dx, w, **params)
@@ -198,7 +198,7 @@ class ConvolutionWeight(Primitive):
 
     def compose(self, x: Any, dy: Any, kernel: Sizes, groups: int, **params: Any) -> Any:
         out = tuple(dy.shape[2:])
-        columns = permute(_columns(x, out, kernel, groups, **params), dims=(1, 0, 3, 2))
+        columns = permute(columns_of(x, out, kernel, groups, **params), dims=(1, 0, 3, 2))
         rows = reshape(dy, shape=(dy.shape[0], groups, dy.shape[1] // groups, math.prod(out)))
         length = dy.shape[0] * math.prod(out)
         w = matmul(
@@ -269,7 +269,7 @@ def _every(place: Sizes, out: Sizes, stride: Sizes, dilation: Sizes) -> Any:
     return (slice(None), slice(None), *(slice(k * d, k * d + s * m, s) for k, m, s, d in each))
 
 
-def _columns(x: Any, out: Sizes, kernel: Sizes, groups: int, stride: Sizes, padding: Padding, dilation: Sizes) -> Any:
+def columns_of(x: Any, out: Sizes, kernel: Sizes, groups: int, stride: Sizes, padding: Padding, dilation: Sizes) -> Any:
     """The windows as a primitive's composition lays them out: (N, groups, C / groups * kernel, out)."""
     x = pad(x, widths=((0, 0), (0, 0), *padding), value=0.0)
     parts = [
@@ -280,7 +280,7 @@ def _columns(x: Any, out: Sizes, kernel: Sizes, groups: int, stride: Sizes, padd
     return reshape(cat(*parts, dim=2), shape=(x.shape[0], groups, depth, math.prod(out)))
 
 
-def _spread(
+def add_columns(
     columns: Any, sizes: Sizes, out: Sizes, kernel: Sizes, stride: Sizes, padding: Padding, dilation: Sizes
 ) -> Any:
     """The adjoint of the windows: columns (N, C, *kernel, *out) added up where they stand."""

@@ -7,6 +7,7 @@ from . import init as init
 from . import parameter as parameter
 from . import utils as utils
 from .activations import *  # noqa: F403
+from .attention import *  # noqa: F403
 from .containers import *  # noqa: F403
 from .convolution import *  # noqa: F403
 from .distance import *  # noqa: F403
@@ -23,4 +24,6 @@ from .parameter import *  # noqa: F403
 from .parameter_containers import *  # noqa: F403
 from .pooling import *  # noqa: F403
 from .prototypes import *  # noqa: F403
+from .recurrent import *  # noqa: F403
 from .resampling import *  # noqa: F403
+from .transformer import *  # noqa: F403

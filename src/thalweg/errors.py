@@ -18,6 +18,7 @@ __all__ = [
     "TargetError",
     "ThalwegError",
     "TraceError",
+    "TransformError",
     "WorkerError",
 ]
 
@@ -82,6 +83,10 @@ class TargetError(ThalwegError, IndexError, RuntimeError):
 
 class TraceError(CompileError):
     """A function does something that a compiled program could not repeat."""
+
+
+class TransformError(ThalwegError, RuntimeError):
+    """A function does something that can't be done for a batch, or along a direction, of arguments."""
 
 
 class WorkerError(ThalwegError, RuntimeError):

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.modes import state
 from ..core.primitive import Primitive
+from ..core.structure import mapped
 from ..core.tape import LEAF
 from ..core.tensor import Tensor
 from ..core.value import Tracer
@@ -22,7 +23,6 @@ from .handle import Handle, is_view, operands
 from .lifting import GRAD, VALUE, lifting
 from .lines import user_line
 from .number import Number
-from .structure import mapped
 
 __all__ = ["Gradient", "Recording", "Trace", "record"]
 

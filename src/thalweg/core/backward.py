@@ -185,10 +185,10 @@ def _one_like(value: Any, caller: str) -> Any:
     return one
 
 
-def _queue(roots: Sequence[Tensor], starts: list[Any]) -> tuple[dict[Any, Any], list[tuple[int, Node]]]:
+def _queue(roots: Sequence[Tensor], starts: list[Any]) -> tuple[dict[Any, Any], list[tuple[float, Node]]]:
     """The cotangents by edge, and the nodes among the edges as a heap, newest first."""
     pending: dict[Any, Any] = {}
-    heap: list[tuple[int, Node]] = []
+    heap: list[tuple[float, Node]] = []
     for x, dy in zip(roots, starts, strict=True):
         edge = edge_of(x)
         if edge in pending:
@@ -294,7 +294,7 @@ def _useful(roots: Sequence[Tensor], wanted: list[Any]) -> set[Any]:
     return useful
 
 
-def _number(node: Node) -> int:
+def _number(node: Node) -> float:
     return node.number
 
 

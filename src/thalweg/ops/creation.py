@@ -198,19 +198,25 @@ def _like(input: Tensor, dtype: dtype | None) -> Any:
     return input._value.dtype if dtype is None else as_numpy_dtype(dtype)
 
 
+def _shaped_like(input: Tensor, array: Any, requires_grad: bool) -> Tensor:
+    """A tensor of a new array, in memory that can hold what ``input`` can."""
+    value = input._value
+    return _finish(value.like(array) if isinstance(value, SymbolicValue) else array, requires_grad)
+
+
 def zeros_like(input: Tensor, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros of the shape and dtype of ``input``."""
-    return _finish(np.zeros(input._value.shape, _like(input, dtype)), requires_grad)
+    return _shaped_like(input, np.zeros(input._value.shape, _like(input, dtype)), requires_grad)
 
 
 def ones_like(input: Tensor, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones of the shape and dtype of ``input``."""
-    return _finish(np.ones(input._value.shape, _like(input, dtype)), requires_grad)
+    return _shaped_like(input, np.ones(input._value.shape, _like(input, dtype)), requires_grad)
 
 
 def empty_like(input: Tensor, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """An unset tensor of the shape and dtype of ``input``."""
-    return _finish(np.empty(input._value.shape, _like(input, dtype)), requires_grad)
+    return _shaped_like(input, np.empty(input._value.shape, _like(input, dtype)), requires_grad)
 
 
 def full_like(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..core.primitive import Primitive
 from .broadcast import reshape
 from .shape import cat, index
@@ -15,9 +13,6 @@ __all__ = ["one_by_one"]
 
 def one_by_one(primitive: Primitive, size: int, inputs: Any, batched: Any, **params: Any) -> Any:
     """The primitive applied to each sample for itself, and the results stacked."""
-    if not size:
-        probes = [np.zeros(x.shape[1:], x.dtype) if b else x for x, b in zip(inputs, batched, strict=True)]
-        return np.zeros((0, *primitive.shape(*probes, **params)), primitive.dtype(*probes, **params))
     samples = [
         primitive.evaluate(*(index(x, index=(i,)) if b else x for x, b in zip(inputs, batched, strict=True)), **params)
         for i in range(size)

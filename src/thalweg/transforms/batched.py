@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+import numpy as np
+
 from ..core.modes import state
 from ..core.primitive import Primitive
 from ..ops.broadcast import expand, spread, sum_
@@ -81,6 +83,8 @@ class BatchLevel(Level):
 
     def compute(self, primitive: Primitive, values: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """The content of ``primitive(*values, **params)``."""
+        if not self.size:
+            return np.zeros((0, *primitive.shape(*values, **params)), primitive.dtype(*values, **params))
         batched = tuple([self.holds(v) for v in values])
         inputs = tuple([v.content if b else v for v, b in zip(values, batched, strict=True)])
         return primitive.batch(self.size, inputs, batched, **params)

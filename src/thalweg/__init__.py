@@ -87,9 +87,9 @@ from .version import __version__
 __all__ = [
     "Size", "Tensor", "__version__", "abs", "atan2", "autograd", "bitwise_and", "bitwise_not", "bitwise_or",
     "bitwise_xor", "bool", "ceil", "compile", "cos", "double", "e", "eq", "erf", "exp", "expm1", "float", "floor",
-    "floor_divide", "fmod", "func", "ge", "gt", "half", "inf", "int", "isfinite", "isinf", "isnan", "le", "log", "log1p",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "long", "lt", "maximum", "minimum", "mul", "nan",
-    "ne", "neg", "nn", "optim", "pi", "pow", "reciprocal", "relu", "remainder", "round", "rsqrt",
+    "floor_divide", "fmod", "func", "ge", "gt", "half", "inf", "int", "isfinite", "isinf", "isnan", "le", "log",
+    "log1p", "logical_and", "logical_not", "logical_or", "logical_xor", "long", "lt", "maximum", "minimum", "mul",
+    "nan", "ne", "neg", "nn", "optim", "pi", "pow", "reciprocal", "relu", "remainder", "round", "rsqrt",
     "set_printoptions", "short", "sigmoid", "sign", "sin", "sqrt", "tanh", "trunc", "utils", "vmap", "where",
 ]  # fmt: skip
 __all__ += _dtypes.__all__

@@ -33,14 +33,14 @@ def enter_dual_level() -> DualLevel:
     """Begin a level of forward mode; levels may be nested, each with tangents of its own."""
     level = DualLevel()
     _levels.entered.append(level)
-    return level
+    return level.__enter__()
 
 
 def exit_dual_level(*, level: DualLevel | None = None) -> None:
     """End the innermost level."""
     if not _levels.entered or level not in (None, _levels.entered[-1]):
         raise AutogradError("exit_dual_level: this is not the innermost level; levels end in the reverse order")
-    _levels.entered.pop()
+    _levels.entered.pop().__exit__()
 
 
 class dual_level:  # noqa: N801 - PyTorch's name
@@ -94,6 +94,6 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: DualLevel | None = None
 def unpack_dual(tensor: Tensor, *, level: DualLevel | None = None) -> UnpackedDualTensor:
     """A tensor's value and its tangent."""
     level = _current(level, "unpack_dual")
-    if not level.holds(tensor._value):
+    if not level.holds(tensor._value) or tensor._value.tangent is None:
         return UnpackedDualTensor(tensor, None)
     return UnpackedDualTensor(*unpacked(tensor, level))

@@ -57,7 +57,7 @@ class SymbolicValue:
         return self
 
     def like(self, array: Any) -> Any:
-        """The contents of an array of this value's shape in memory that can hold whatever this value can."""
+        """The contents of an array in memory that can hold whatever this value can."""
         return array
 
 

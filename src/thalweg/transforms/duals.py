@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
+from ..core.modes import state
 from ..core.primitive import Primitive, raw_dtype
 from ..ops.broadcast import expand, spread
 from .cells import Cell
@@ -15,7 +16,7 @@ __all__ = ["Dual", "DualLevel", "dualize", "primal", "tangent"]
 
 
 class Dual(Cell):
-    """A value, and its tangent of the same shape."""
+    """A value, and its tangent of the same shape; None where there is none yet."""
 
     __slots__ = ()
 
@@ -51,6 +52,9 @@ class Dual(Cell):
     def nonzero(self) -> Any:
         return self.primal.nonzero()
 
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        return np.array(self.primal, *args[:1]) if self.tangent is None else super().__array__()
+
     def __repr__(self) -> str:
         return f"Dual(level={self.level}, primal={self.primal!r}, tangent={self.tangent!r})"
 
@@ -58,14 +62,30 @@ class Dual(Cell):
 class DualLevel(Level):
     """One direction along which derivatives are taken."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._before: list[Any] = []
+
     def holds(self, value: Any) -> bool:
         """Whether a value has a tangent of this level."""
         return type(value) is Dual and value.home is self
 
+    def __enter__(self) -> Self:
+        self._before.append(state.forward)
+        state.forward = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        state.forward = self._before.pop()
+
     def wrap(self, content: Any) -> Any:
-        """A value of this level; one whose tangent is None is the same all along the direction, and stays as it is."""
-        primal, tangent = content
-        return primal if tangent is None else Dual(self, content, tuple(primal.shape), primal.dtype)
+        """A value of this level, which can be given a tangent later; integers and booleans never have one."""
+        value = content[0]
+        return Dual(self, content, tuple(value.shape), value.dtype) if value.dtype.kind == "f" else value
+
+    def held(self, value: Any) -> Any:
+        """New memory, made while this level is the innermost, as memory that can be given a tangent."""
+        return value if symbolic_level(value) >= self.number else self.wrap((value, None))
 
     def lifted(self, value: Any) -> Any:
         """The content of memory that holds ``value``."""
@@ -77,7 +97,7 @@ class DualLevel(Level):
                 "the tensor that it is written into can't hold it: make that from it, as with"
                 " x.new_zeros(...) or tw.zeros_like(x), or use an out-of-place operation",
             )
-        return value, no_tangent(value)
+        return value, None
 
     def compute(self, primitive: Primitive, values: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """The value of ``primitive(*values, **params)`` and its tangent."""
@@ -118,7 +138,9 @@ class Dualize(Primitive):
 
     def evaluate(self, *values: Any, **params: Any) -> Any:
         top, level = max(values, key=symbolic_level), params["level"]
-        return top.interpret(self, values, params) if symbolic_level(top) > level.number else level.wrap(values)
+        if symbolic_level(top) > level.number:
+            return top.interpret(self, values, params)
+        return level.wrap(tuple([primal.half(v, level) for v in values]))
 
     def batch(self, size: int, inputs: Any, batched: Any, level: DualLevel) -> Any:
         return dualize(*(spread(x, size, b) for x, b in zip(inputs, batched, strict=True)), level=level)
@@ -165,7 +187,8 @@ class Tangent(_Half):
     """The tangent of a pair; zeros for a value without."""
 
     def half(self, x: Any, level: DualLevel) -> Any:
-        return x.tangent if level.holds(x) else no_tangent(x)
+        found = x.tangent if level.holds(x) else None
+        return no_tangent(x) if found is None else found
 
     def pullback_0(self, dy: Any, y: Any, x: Any, level: DualLevel) -> Any:
         return dualize(dy, _zeros(dy), level=level)

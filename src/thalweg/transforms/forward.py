@@ -42,10 +42,11 @@ def jvp(func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool =
         raise ArgumentError("jvp: expects a tuple of primals, not empty, and a tuple of tangents")
     xs, ts = differentiable_leaves(primals, "jvp"), _tangents(primals, tangents)
     level = DualLevel()
-    outputs = func(*rebuilt(primals, [dualize(x, t, level=level) for x, t in zip(xs, ts, strict=True)]))
+    with level:
+        outputs = func(*rebuilt(primals, [dualize(x, t, level=level) for x, t in zip(xs, ts, strict=True)]))
     output, aux = split_aux(outputs, "jvp") if has_aux else (outputs, None)
     ys = checked_outputs(output, "jvp")
-    if strict and not all(level.holds(y._value) for y in ys):
+    if strict and not all(level.holds(y._value) and y._value.tangent is not None for y in ys):
         raise ArgumentError("jvp: an output does not depend on the primals; use strict=False to get a zero tangent")
     pairs = [unpacked(y, level) for y in ys]
     values, derivatives = (rebuilt(output, column) for column in zip(*pairs, strict=True))

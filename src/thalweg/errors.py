@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "ArgumentError",
     "AutogradError",
+    "CheckpointError",
     "CompileError",
     "DataError",
     "DependencyError",
@@ -41,6 +42,10 @@ class ArgumentError(ThalwegError, RuntimeError, ValueError):
 
 class AutogradError(ThalwegError, RuntimeError):
     """Differentiation was asked for where it can't be done, or was disturbed by an in-place change."""
+
+
+class CheckpointError(ThalwegError, RuntimeError):
+    """A function that is run again for the backward does not do what it did the first time."""
 
 
 class CompileError(ThalwegError, RuntimeError):

@@ -294,6 +294,13 @@ class Trace(Tracer):
         self.generators[generator] = (handle, drawn + blocks)
         return handle, drawn
 
+    def mark(self, generator: Any) -> Any:
+        return self.generators[generator][1] if generator in self.generators else 0
+
+    def rewind(self, generator: Any, mark: Any) -> None:
+        if generator in self.generators:
+            self.generators[generator] = (self.generators[generator][0], mark)
+
     def refuse(self, message: str) -> TraceError:
         return TraceError(f"{user_line()}: {message}")
 

@@ -96,6 +96,14 @@ class Tracer:
         """
         raise NotImplementedError
 
+    def mark(self, generator: Any) -> Any:
+        """How many blocks have been drawn from a Generator."""
+        raise NotImplementedError
+
+    def rewind(self, generator: Any, mark: Any) -> None:
+        """Draw from the place of a mark on."""
+        raise NotImplementedError
+
     def constant(self, array: Any) -> Any:
         """A symbolic value for an array that is the same in all runs."""
         raise NotImplementedError

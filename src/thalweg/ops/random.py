@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -83,6 +84,27 @@ class Generator:
         self._seed, self._counter = (int(v) for v in value.view(np.uint64))
         self._position = -1
         return self
+
+    def mark(self) -> Any:
+        """Where the stream stands, for ``rewound``."""
+        return state.tracer.mark(self) if state.tracer is not None else (self._seed, self._counter)
+
+    @contextmanager
+    def rewound(self, mark: Any) -> Iterator[None]:
+        """Within it the numbers after ``mark`` are drawn again; afterwards the stream stands where it stood."""
+        now = self.mark()
+        self._move(mark)
+        try:
+            yield
+        finally:
+            self._move(now)
+
+    def _move(self, mark: Any) -> None:
+        if state.tracer is not None:
+            state.tracer.rewind(self, mark)
+        else:
+            self._seed, self._counter = mark
+            self._position = -1
 
     def words(self, n: int) -> Any:
         """``n`` random 64-bit words."""

@@ -33,17 +33,20 @@ class Level:
     def __init__(self) -> None:
         self.number = next(_numbers)
         self.start = now()
-        self._captures = 0
+        self.captures: dict[Any, Node] = {}
 
     def collected(self, dy: Any) -> Any:
         """A cotangent of this level as one of a tensor that is the same all over the level."""
         raise NotImplementedError
 
-    def capture(self, edge: Any) -> Node:
-        """A node between this level and ``edge``, which leads out of it; it comes after all nodes of the level."""
-        node = Node(capture, (edge,), (None,), params={"level": self})
-        self._captures += 1
-        node.number = -(self.start + self._captures * 2.0**-20)
+    def capture(self, edge: Any) -> Any:
+        """The node between this level and ``edge``, which leads out of it; it comes after all nodes of the level."""
+        if isinstance(edge, Tensor) and symbolic_level(edge._value) >= self.number:
+            return edge  # a leaf of the level itself
+        node = self.captures.get(edge)
+        if node is None:
+            node = self.captures[edge] = Node(capture, (edge,), (None,), params={"level": self})
+            node.number = -(self.start + len(self.captures) * 2.0**-20)
         return node
 
 
@@ -84,22 +87,10 @@ def crossings(edges: Iterable[Any], start: int) -> Iterator[tuple[Node, int]]:
 def close(tensors: Iterable[Tensor], level: Level) -> list[Any]:
     """The edges to ``tensors``, results of a level, with Captures wherever what they are made of leads out of it."""
     edges = [edge_of(x) for x in tensors]
-    captures: dict[Any, Node] = {}
     for node, position in list(crossings(edges, level.start)):
-        if node.primitive is not capture and node.params.get("level") is level:
-            continue  # where a value enters the level
-        node.edges = tuple(
-            _captured(edge, level, captures) if i == position else edge for i, edge in enumerate(node.edges)
-        )
-    return [_captured(edge, level, captures) if leads_out(edge, level.start) else edge for edge in edges]
-
-
-def _captured(edge: Any, level: Level, captures: dict[Any, Node]) -> Any:
-    if isinstance(edge, Tensor) and symbolic_level(edge._value) >= level.number:
-        return edge  # a leaf of the level itself
-    if edge not in captures:
-        captures[edge] = level.capture(edge)
-    return captures[edge]
+        if node.primitive is capture or node.params.get("level") is not level:  # else a value enters the level
+            node.edges = tuple(level.capture(edge) if i == position else edge for i, edge in enumerate(node.edges))
+    return [level.capture(edge) if leads_out(edge, level.start) else edge for edge in edges]
 
 
 def result(value: Any, edge: Any, primitive: Primitive, level: Level) -> Tensor:

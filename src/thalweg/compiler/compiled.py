@@ -54,7 +54,7 @@ class Compiled:
         self._newest: Program | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if state.tracer is not None:  # part of a larger compiled function
+        if state.inside:  # part of a larger compiled function, or of one that is being differentiated or batched
             return self.function(*args, **kwargs)
         if self.check:
             return self._checked(args, kwargs)

@@ -359,6 +359,7 @@ def record(function: Callable[..., Any], args: Any, kwargs: Any, arguments: list
         raise TraceError(f"{user_line()}: a compiled function can't be traced inside another trace")
     with lifting(trace):
         state.tracer = trace
+        state.inside += 1
         try:
             for x in arguments:
                 x._value  # noqa: B018 - lifts it, so that the arguments are the first inputs
@@ -377,6 +378,7 @@ def record(function: Callable[..., Any], args: Any, kwargs: Any, arguments: list
             recording.floats = floats
         finally:
             state.tracer = None
+            state.inside -= 1
             _restore(trace)
             trace.closed = True
     return recording

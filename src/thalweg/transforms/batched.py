@@ -56,10 +56,12 @@ class BatchLevel(Level):
 
     def __enter__(self) -> Self:
         state.batches = (*state.batches, self)
+        state.inside += 1
         return self
 
     def __exit__(self, *_: object) -> None:
         state.batches = state.batches[:-1]
+        state.inside -= 1
 
     def holds(self, value: Any) -> bool:
         """Whether a value is a batch of this level."""

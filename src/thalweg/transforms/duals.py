@@ -73,10 +73,12 @@ class DualLevel(Level):
     def __enter__(self) -> Self:
         self._before.append(state.forward)
         state.forward = self
+        state.inside += 1
         return self
 
     def __exit__(self, *_: object) -> None:
         state.forward = self._before.pop()
+        state.inside -= 1
 
     def wrap(self, content: Any) -> Any:
         """A value of this level, which can be given a tangent later; integers and booleans never have one."""

@@ -59,8 +59,12 @@ class Reverse:
         self.start = now() if start is None else start
         self.recording = state.recording
         self.sources = [aliased(x) for x in sources]
-        with enable_grad():
-            self.outputs = func(self.sources)
+        state.inside += 1
+        try:
+            with enable_grad():
+                self.outputs = func(self.sources)
+        finally:
+            state.inside -= 1
 
     def is_isolated(self, edges: Sequence[Any]) -> bool:
         """Whether nothing but these aliases can be reached, so that no one outside wants a gradient."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import e, inf, nan, pi
 
-from . import autograd, nn, optim, utils
+from . import autograd, func, nn, optim, utils
 from .compiler import compile
 from .core import dtypes as _dtypes
 from .core import modes as _modes
@@ -81,15 +81,16 @@ from .ops.printing import set_printoptions
 from .ops.random import *
 from .ops.shaping import *
 from .ops.shaping import where_ as where
+from .transforms.vmap import vmap
 from .version import __version__
 
 __all__ = [
     "Size", "Tensor", "__version__", "abs", "atan2", "autograd", "bitwise_and", "bitwise_not", "bitwise_or",
     "bitwise_xor", "bool", "ceil", "compile", "cos", "double", "e", "eq", "erf", "exp", "expm1", "float", "floor",
-    "floor_divide", "fmod", "ge", "gt", "half", "inf", "int", "isfinite", "isinf", "isnan", "le", "log", "log1p",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "long", "lt", "maximum", "minimum", "mul", "nan",
-    "ne", "neg", "nn", "optim", "pi", "pow", "reciprocal", "relu", "remainder", "round", "rsqrt",
-    "set_printoptions", "short", "sigmoid", "sign", "sin", "sqrt", "tanh", "trunc", "utils", "where",
+    "floor_divide", "fmod", "func", "ge", "gt", "half", "inf", "int", "isfinite", "isinf", "isnan", "le", "log",
+    "log1p", "logical_and", "logical_not", "logical_or", "logical_xor", "long", "lt", "maximum", "minimum", "mul",
+    "nan", "ne", "neg", "nn", "optim", "pi", "pow", "reciprocal", "relu", "remainder", "round", "rsqrt",
+    "set_printoptions", "short", "sigmoid", "sign", "sin", "sqrt", "tanh", "trunc", "utils", "vmap", "where",
 ]  # fmt: skip
 __all__ += _dtypes.__all__
 __all__ += _modes.__all__

@@ -109,8 +109,12 @@ class Primitive:
         """The output's NumPy dtype; the first input's unless a subclass says otherwise."""
         return next(x.dtype for x in inputs if hasattr(x, "dtype"))
 
-    def batch(self, size: int, inputs: tuple[Any, ...], axes: tuple[int | None, ...], **params: Any) -> Any:
-        """The output, with its batch axis, for inputs that carry a batch of ``size`` along ``axes``."""
+    def batch(self, size: int, inputs: tuple[Any, ...], batched: tuple[bool, ...], **params: Any) -> Any:
+        """The outputs for ``size`` samples at once, along axis 0.
+
+        Each input i with ``batched[i]`` holds a sample's value at every place of its axis 0; the others are the same
+        for all samples. Written in primitives, so that the values may be arrays, tensors or symbolic values.
+        """
         raise NotImplementedError(f"{self.name} has no batching rule")
 
     def compose(self, *inputs: Any, **params: Any) -> Any:

@@ -12,7 +12,7 @@ from ...core.hooks import RemovableHandle, add_hook
 from ...core.tape import LEAF, edge_of
 from ...core.tensor import Size, Tensor
 from ...errors import AutogradError, ShapeError
-from .. import creation, elementwise, shaping
+from .. import comparing, creation, elementwise, shaping
 from .. import shape as s
 from ..base import convert
 from ..dims import one_dim
@@ -67,7 +67,7 @@ class Information:
         return int(self._value.ndim)
 
     ndimension = dim
-    numel = nelement = function(shaping.numel)
+    numel = nelement = function(comparing.numel)
     stride = function(shaping.stride)
 
     def element_size(self: Any) -> int:

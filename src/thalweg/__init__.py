@@ -28,6 +28,7 @@ from .ops import creation as _creation
 from .ops import functions as _functions
 from .ops import random as _random
 from .ops import shaping as _shaping
+from .ops import signal_windows as _signal_windows
 from .ops.creation import *
 from .ops.elementwise import abs_ as abs
 from .ops.elementwise import (
@@ -87,6 +88,7 @@ from .ops.printing import set_printoptions
 from .ops.random import *
 from .ops.shaping import *
 from .ops.shaping import where_ as where
+from .ops.signal_windows import *
 from .version import __version__
 
 __all__ = [
@@ -105,3 +107,4 @@ __all__ += _creation.__all__
 __all__ += _functions.__all__
 __all__ += _random.__all__
 __all__ += _shaping.__all__
+__all__ += _signal_windows.__all__

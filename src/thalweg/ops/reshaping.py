@@ -234,7 +234,7 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     return input.clone()
 
 
-def clone(input: Tensor) -> Tensor:
+def clone(input: Tensor, *, memory_format: Any = None) -> Tensor:
     """A copy in memory of its own, differentiable."""
     return s.copy(input)
 

@@ -105,7 +105,7 @@ def page() -> str:
     lines = [
         "# What is compared with PyTorch",
         "",
-        "Names that thalweg shares with PyTorch, and what compares them; `python -m tests.oracle.coverage` writes this.",
+        "Names shared with PyTorch, and what compares them; `python -m tests.oracle.coverage` writes this.",
         "Cases compare values, dtypes, shapes and, in float64 to 1e-9, the derivatives of the order that stands beside",
         "them, with ordinary and with transposed strides. A file is a test in `tests/oracle/` of its own kind.",
     ]

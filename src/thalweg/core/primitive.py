@@ -57,6 +57,8 @@ class Primitive:
         saves_output: whether they read the output.
         outlines: whether they read the shapes or dtypes of inputs that are not saved.
         differentiable: False for operations whose derivative is zero or undefined everywhere.
+        by_rows: the output at i along the first axis depends on the inputs at i only; ``lower`` writes the code for
+            one i, and is given what is there.
         real: integer inputs are converted to the default dtype first, by ``promote``.
 
     A subclass defines ``forward(*inputs, **params)`` on ndarrays and, for each differentiable input i, a method
@@ -72,6 +74,7 @@ class Primitive:
     saves_output: ClassVar[bool] = False
     outlines: ClassVar[bool] = False
     differentiable: ClassVar[bool] = True
+    by_rows: ClassVar[bool] = False
     real: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:

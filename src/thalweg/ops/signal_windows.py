@@ -15,7 +15,7 @@ __all__ = ["bartlett_window", "blackman_window", "hamming_window", "hann_window"
 
 
 def _window(length: int, periodic: bool, kind: dtype | None, requires_grad: bool, shape: Any) -> Tensor:
-    """``shape`` at the places of the window as shares of its length; a periodic one is longer by an end that is cut off."""
+    """``shape`` at the places of the window as shares of its length; a periodic one lacks the last of them."""
     if length < 0:
         raise ShapeError(f"window: its length must not be negative, got {length}")
     n = length + 1 if periodic else length

@@ -44,7 +44,7 @@ def slogdet(input: Tensor) -> SignAndLogarithm:
     """The sign of the determinant and the logarithm of its absolute value (-inf for 0)."""
     require_square(require_matrices(input, "slogdet"), "slogdet")
     both = d.log_determinant(input)
-    return SignAndLogarithm(index(both.detach(), index=(Ellipsis, 0)), index(both, index=(Ellipsis, 1)))
+    return SignAndLogarithm(index(both, index=(Ellipsis, 0)), index(both, index=(Ellipsis, 1)))
 
 
 def logdet(input: Tensor) -> Tensor:

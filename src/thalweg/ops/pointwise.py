@@ -290,11 +290,9 @@ class MantissaAndExponent(NamedTuple):
 def frexp(input: Tensor) -> MantissaAndExponent:
     """The mantissa in [1/2, 1) and the int32 exponent of x = mantissa * 2 ** exponent."""
     power = exponent(input.detach())
-    half = e.div(power, 2)  # in two steps, as 2 ** -exponent may be infinite
-    first = e.floor(half)
-    scale = convert(e.pow_(2.0, e.neg(first)), dtype=input._value.dtype)
-    rest = convert(e.pow_(2.0, e.sub(first, power)), dtype=input._value.dtype)
-    mantissa = e.mul(e.mul(input, scale), rest)
+    wide = convert(power, dtype=input._value.dtype)
+    first = e.floor(e.mul(wide, 0.5))  # in two steps, as 2 ** -exponent may be infinite
+    mantissa = e.mul(e.mul(input, e.pow_(2.0, e.neg(first))), e.pow_(2.0, e.sub(first, wide)))
     return MantissaAndExponent(mantissa, power)
 
 

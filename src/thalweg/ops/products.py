@@ -212,6 +212,8 @@ def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
             raise ShapeError(f"cross: no axis of shape {shape} has size 3")
         dim = found[0]
     d = one_dim(dim, len(shape), "cross")
+    if input._value.ndim != other._value.ndim:
+        raise ShapeError(f"cross: {tuple(input.shape)} and {tuple(other.shape)} need equally many axes")
     if input._value.shape[d] != 3 or other._value.shape[d] != 3:
         raise ShapeError(f"cross: axis {dim} must have size 3, got {tuple(input.shape)} and {tuple(other.shape)}")
     lead = (slice(None),) * d

@@ -373,7 +373,9 @@ def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     A copy, where PyTorch gives a view.
     """
     d = one_dim(dimension, input._value.ndim, "unfold")
-    x = input if input._value.ndim else reshape_to(input, shape=(1,))
+    if not input._value.ndim:
+        return unfold(ravel(input), 0, size, step)[0]
+    x = input
     n = x._value.shape[d]
     if not (0 <= size <= n and step > 0):
         raise ShapeError(f"unfold: size {size} and step {step} don't fit the {n} places of dim {dimension}")

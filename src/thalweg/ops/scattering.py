@@ -12,7 +12,7 @@ from ..errors import ArgumentError, DtypeError, ShapeError
 from . import elementwise as e
 from . import index as indexed
 from . import shape as s
-from .base import convert
+from .base import convert, where
 from .broadcast import expand, reshape
 from .dims import one_dim
 from .extremes import scatter_extreme, scatter_multiply
@@ -162,7 +162,10 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
         if value._value.ndim:
             raise ShapeError(f"index_fill: a value that is a tensor must be 0-d, got shape {tuple(value.shape)}")
         value = convert(value, dtype=input._value.dtype)
-    y: Tensor = indexed.index_put(x, value, _as_vector(index), pattern=pattern, accumulate=False)
+    nowhere = wrap(np.zeros(x._value.shape, bool))
+    chosen = indexed.index_put(nowhere, True, _as_vector(index), pattern=pattern, accumulate=False)
+    y: Tensor = where(chosen, value, x)
+    y = y if y._value.dtype == input._value.dtype else convert(y, dtype=input._value.dtype)
     return y if input._value.ndim else reshape(y, shape=())
 
 

@@ -15,7 +15,8 @@ from .broadcast import reshape, sum_
 from .decompositions import require_square
 from .factoring import require_matrices
 from .linalg import matmul, transpose_last
-from .reshaping import movedim
+from .reshaping import movedim, ravel
+from .shape import index
 
 __all__ = [
     "inv", "inv_ex", "inverse", "lstsq", "pinv", "pinverse", "solve", "solve_ex", "solve_triangular", "tensorinv",
@@ -131,9 +132,8 @@ def triangular_solve(
     b: Tensor, A: Tensor, upper: bool = True, transpose: bool = False, unitriangular: bool = False
 ) -> TriangularSolution:
     """The X with A X = b (or A^T X = b) for a triangle A; the older form of ``linalg.solve_triangular``."""
-    if unitriangular:
-        A = where(np.eye(A._value.shape[-1], dtype=bool), 1.0, A)
-    return TriangularSolution(d.solve_triangular(A, b, upper=upper, transposed=transpose), A.clone())
+    factor = where(np.eye(A._value.shape[-1], dtype=bool), 1.0, A) if unitriangular else A
+    return TriangularSolution(d.solve_triangular(factor, b, upper=upper, transposed=transpose), A.clone())
 
 
 def pinv(A: Tensor, *, atol: float | None = None, rtol: float | None = None, hermitian: bool = False) -> Tensor:
@@ -173,7 +173,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     """The X of least |A X - B|, and of least norm among several.
 
     A : (..., m, n), B : (..., m, k) or (..., m) for batches of vectors  ->  solution (..., n, k); residuals are given
-    for m > n and full rank. ``driver`` is "gelsy" (default), "gels", "gelsd" or "gelss", all computed alike.
+    for m > n and full rank, except by the default ``driver`` "gelsy"; "gels", "gelsd" and "gelss" are computed alike.
     """
     if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
         raise ArgumentError(f'lstsq: driver must be "gels", "gelsy", "gelsd" or "gelss", not {driver!r}')
@@ -185,8 +185,8 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     values = np.linalg.svd(A.detach()._value, compute_uv=False)
     rank = (values > rtol * values.max(-1, keepdims=True, initial=0.0)).sum(-1)
     m, n = A._value.shape[-2:]
-    residuals = wrap(np.zeros(0, A._value.dtype))
-    if m > n and bool(np.all(rank == n)):
+    residuals = index(ravel(x), index=(slice(0, 0),))
+    if m > n and driver in ("gels", "gelsd", "gelss") and bool(np.all(rank == n)):
         rest = matmul(A, x) - columns
         residuals = sum_(rest * rest, dims=(rest._value.ndim - 2,), keepdim=False)
     if vector:

@@ -25,7 +25,7 @@ from .memory import Memory, ir_type
 from .philox import Draw
 from .selections import selected
 
-__all__ = ["KERNEL", "Moves", "View", "special"]
+__all__ = ["KERNEL", "Moves", "View", "row_rule", "special"]
 
 KERNEL = [("ptr", "ctx"), ("i64", "lo"), ("i64", "hi"), ("ptr", "scratch")]
 
@@ -72,6 +72,17 @@ class View:
         """The elements from the other end along these axes."""
         key = [slice(None, None, -1) if i in dims else slice(None) for i in range(self.ndim)]
         return self.part(*key)
+
+    def windows(
+        self, kernel: Sequence[int], out: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
+    ) -> View:
+        """All windows over the last axes: (..., *kernel, *out), elements of which may lie at one place."""
+        lead = self.ndim - len(kernel)
+        steps = self.strides[lead:]
+        by_element = (s * d for s, d in zip(steps, dilation, strict=True))
+        by_window = (s * d for s, d in zip(steps, stride, strict=True))
+        shape, strides = (*self.shape[:lead], *kernel, *out), (*self.strides[:lead], *by_element, *by_window)
+        return View(self.base, self.offset, shape, strides, self.dtype)
 
     @staticmethod
     def _sure(view: View | None) -> View:
@@ -227,13 +238,15 @@ class Line:
         done = 0
         sizes = [target.dtype.itemsize, source.dtype.itemsize if isinstance(source, View) else 1, 2]
         width = self.code.target.vector_bytes // max(sizes)
-        if straight and self.source_step in (0, 1, -1) and self.n >= width:
-            done = self.n - self.n % width
-            with self.f.loop(0, done, width) as loop:
-                self.some(self.code.lanes(width), loop.index)
-        if done < self.n:
-            with self.f.loop(done, self.n) as loop:
-                self.some(self.code.emit, loop.index)
+        if not straight or self.source_step not in (0, 1, -1):
+            width = 1
+        while done < self.n:
+            if self.n - done >= width:
+                end = self.n - (self.n - done) % width
+                with self.f.loop(done, end, width) as loop:
+                    self.some(self.code.lanes(width), loop.index)
+                done = end
+            width //= 2
 
     def plain(self, source: View) -> bool:
         """Whether bytes can be copied as they are."""
@@ -286,6 +299,13 @@ def joined_axes(shape: Sequence[int], strides: Sequence[Sequence[int]]) -> tuple
     return sizes, steps
 
 
+def row_rule(node: Node) -> Any:
+    """How a node is computed row by row, as ``Primitive.by_rows`` says; None if it is not."""
+    if type(node.op).lower is Primitive.lower or not node.shape:
+        return None
+    return node.op.by_rows(*node.inputs, **node.params)
+
+
 def special(
     node: Node, name: str, layouts: dict[Node, Layout], memory: Memory, target: Any, plan: Any,
     write: Callable[..., None] | None,
@@ -295,7 +315,19 @@ def special(
         return None
     f = Function(name, KERNEL, attributes=target.attributes)
     code = Moves(f, node, layouts, memory, target, plan)
-    if node.size:
-        (write or node.op.lower)(code, *(code.view(x) for x in node.inputs), **node.params)
+    views = [code.view(x) for x in node.inputs]
+    rule = row_rule(node) if write is None else None
+    if not node.size:
+        f.ret()
+        return f
+    if rule is None:
+        (write or node.op.lower)(code, *views, **node.params)
+    else:
+        with f.loop(f.params[1], f.params[2]) as loop:
+            whole, code.out = code.out, code.at(code.out, loop.index)
+            pairs = zip(views, rule[0], strict=True)
+            parts = (code.at(v, loop.index) if part and isinstance(v, View) else v for v, part in pairs)
+            node.op.lower(code, *parts, **rule[1])
+            code.out = whole
     f.ret()
     return f

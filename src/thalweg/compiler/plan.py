@@ -12,14 +12,14 @@ from .fuse import Kernel, Loop, Product
 from .graph import Graph, Node
 from .layout import Layout, is_view
 from .memory import Memory, Place
-from .schedule import Region, Schedule, row_stride
+from .schedule import Region, Schedule, has_thick_rows, has_thin_rows, row_stride
 
 __all__ = ["FIRST_SLOT", "FOUND", "Plan"]
 
 ALIGN = 64
 FOUND = 2  # the slot for the element that made a check fail
 FIRST_SLOT = 3  # of the context: the arena, the callback and FOUND stand before the inputs
-SCRATCH = 192 * 1024  # bytes; it lies on the stack
+SCRATCH = 320 * 1024  # bytes; it lies on the stack
 
 
 class Plan:
@@ -95,7 +95,8 @@ class Plan:
         chunk = rows
         if rows > 1:
             parallel = threads > 1 and self.work[region] > WORTH_THREADS
-            products = any(isinstance(k, Product) for k in region.kernels)
+            products = any(has_thin_rows(k) for k in region.kernels)
+            shortest = 1 if any(has_thick_rows(k) for k in region.kernels) else SHORTEST
             most = rows // PANEL_ROWS if products else MOST_CHUNKS
             parts = max(threads, min(self.work[region] // CHUNK_WORK, most)) if parallel else 1
             if bytes_a_row:
@@ -103,8 +104,8 @@ class Plan:
                 parts = max(parts, -(-rows // (max(fitting, PANEL_ROWS) if products else fitting)))
             if parallel:
                 parts = max(threads, parts - parts % threads)  # as many for each
-            chunk = max(min(rows, SHORTEST), -(-rows // parts))
-            while 0 < rows % chunk < SHORTEST and chunk < rows:
+            chunk = max(min(rows, shortest), -(-rows // parts))
+            while 0 < rows % chunk < shortest and chunk < rows:
                 chunk += 1
             if any(isinstance(k, Product) and k.by_columns for k in region.kernels):
                 chunk = -(-chunk // PANEL_COLUMNS) * PANEL_COLUMNS if parallel else rows
@@ -144,7 +145,7 @@ class Plan:
 WORTH_THREADS = 1_200_000  # elementary operations, about 12 microseconds
 CHUNK_WORK = 2_500_000
 MOST_CHUNKS = 64
-PANEL_ROWS = 48  # for which packing a panel of B pays
+PANEL_ROWS = 128  # for which packing a panel of B pays
 PANEL_COLUMNS = 32  # that go through the products together
 SHORTEST = 4  # rows; the products treat fewer in another way, with another rounding
 

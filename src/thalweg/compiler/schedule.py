@@ -11,10 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..ops.linalg import matmul
-from .fuse import REDUCTIONS, Columns, Kernel, Loop, Product, Test, reaches
+from .costs import flops
+from .fuse import REDUCTIONS, Columns, Kernel, Loop, Product, Special, Test, reaches
 from .graph import Node
 from .layout import Layout, contiguous, is_view
 from .memory import Access
+from .moves import row_rule
 
 __all__ = ["Region", "Schedule", "schedule"]
 
@@ -25,6 +27,29 @@ class Region:
     def __init__(self, rows: int) -> None:
         self.rows = rows
         self.kernels: list[Kernel] = []
+
+    def suits(self, kernel: Kernel) -> bool:
+        """Whether the chunks that suit the region suit the kernel.
+
+        Where a row is a matrix or an image, a chunk of few rows stays in the cache; a product whose rows are the rows
+        of one matrix wants many at a time.
+        """
+        others = [k for k in self.kernels if has_thick_rows(k) or has_thin_rows(k)]
+        if has_thick_rows(kernel):
+            return not any(has_thin_rows(k) for k in others)
+        return not has_thin_rows(kernel) or not any(has_thick_rows(k) for k in others)
+
+
+def has_thick_rows(kernel: Kernel) -> bool:
+    """Whether each row is a matrix product or a move of its own."""
+    if isinstance(kernel, Product):
+        return kernel.members[0].ndim > 2
+    return isinstance(kernel, Special) and kernel.rows > 1
+
+
+def has_thin_rows(kernel: Kernel) -> bool:
+    """Whether the rows are those of one matrix product."""
+    return isinstance(kernel, Product) and kernel.members[0].ndim == 2
 
 
 class Schedule:
@@ -85,10 +110,9 @@ class _Scheduler:
         waiting = dict.fromkeys(self.kernels)
         done: set[Kernel] = set()
         regions = []
+        self.heights = self.find_heights()
         while waiting:
-            ready = [k for k in waiting if self.needs[k] <= done]
-            assert ready, "the kernels need one another"
-            seed = next((k for k in ready if k.rows == 1), ready[0])  # what others may wait for, and is done at once
+            seed = self.next_seed([k for k in waiting if self.needs[k] <= done])
             region = Region(seed.rows)
             regions.append(region)
             self.put(seed, region, waiting, done)
@@ -96,10 +120,27 @@ class _Scheduler:
             while grown and region.rows > 1:
                 grown = False
                 for k in list(waiting):
-                    if k.rows == region.rows and self.needs[k] <= done and self.aligned(k, region):
+                    fits = k.rows == region.rows and self.needs[k] <= done and region.suits(k)
+                    if fits and self.aligned(k, region):
                         self.put(k, region, waiting, done)
                         grown = True
         return Schedule(regions, self.in_place)
+
+    def next_seed(self, ready: list[Kernel]) -> Kernel:
+        """What others may wait for and is done at once, or a large product while what it reads is in the cache."""
+        assert ready, "the kernels need one another"
+        for k in ready:
+            if k.rows == 1:
+                return k
+        return next((k for k in ready if self.heights[k] <= FINAL and flops(k) >= HOT), ready[0])
+
+    def find_heights(self) -> dict[Kernel, int]:
+        """How many kernels, one needing the other, come after each at most; ``kernels`` is in such an order."""
+        heights = dict.fromkeys(self.kernels, 0)
+        for k in reversed(self.kernels):
+            for other in self.needs[k]:
+                heights[other] = max(heights[other], heights[k] + 1)
+        return heights
 
     def put(self, kernel: Kernel, region: Region, waiting: dict[Kernel, None], done: set[Kernel]) -> None:
         region.kernels.append(kernel)
@@ -125,12 +166,17 @@ class _Scheduler:
 
     def row_of(self, kernel: Kernel, x: Node, stride: int) -> bool:
         """Whether the kernel's row i reads only elements from i * stride on, and less than stride of them, of x."""
-        layout = self.layouts[x]
         if isinstance(kernel, Product):
             product = kernel.members[0]
-            if kernel.by_columns or x is not product.inputs[0] or x is product.inputs[1] or len(x.shape) != 2:
+            if kernel.by_columns or len(x.shape) != len(product.shape):
                 return False
-            return layout.strides[0] == stride and within(layout.offset, layout.strides[1:], x.shape[1:], stride)
+            if len(x.shape) == 2 and (x is not product.inputs[0] or x is product.inputs[1]):
+                return False
+            return self.is_row(x, kernel.rows, stride)
+        if isinstance(kernel, Special):
+            node, rule = kernel.members[0], row_rule(kernel.members[0])
+            whole = rule is None or any(y is x and not part for y, part in zip(node.inputs, rule[0], strict=True))
+            return not whole and self.is_row(x, kernel.rows, stride)
         if not isinstance(kernel, Loop):
             return False
         rank = len(kernel.domain)
@@ -142,6 +188,13 @@ class _Scheduler:
                 if not within(access.offset, access.strides[1:], kernel.domain[1:rank], stride):
                     return False
         return True
+
+    def is_row(self, x: Node, rows: int, stride: int) -> bool:
+        """Whether x[i] lies between i * stride and the next multiple, for each of its rows."""
+        layout = self.layouts[x]
+        if not x.shape or x.shape[0] != rows or layout.strides[0] != stride:
+            return False
+        return within(layout.offset, layout.strides[1:], x.shape[1:], stride)
 
 
 def within(offset: int, strides: Iterable[int], sizes: Iterable[int], limit: int) -> bool:
@@ -158,7 +211,9 @@ def row_stride(kernel: Kernel, root: Node) -> int:
     """How far apart the rows of a kernel lie in the buffer of one of its nodes; 0 if it is not made of rows."""
     strides = contiguous(root.shape)
     if isinstance(kernel, Product):
-        return strides[0] if root.ndim == 2 and not kernel.by_columns else 0
+        return 0 if kernel.by_columns else strides[0]
+    if isinstance(kernel, Special):
+        return strides[0] if kernel.rows > 1 else 0
     if isinstance(kernel, Loop) and 0 in kernel.axes[root] and kernel.split != 0:
         return strides[kernel.axes[root].index(0)]
     return 0
@@ -181,6 +236,9 @@ def stored_access(kernel: Loop, node: Node, rank: int) -> Access:
     axes = {j: a for j, a in enumerate(kernel.axes[node]) if a >= 0}
     return Access(Layout(node, 0, node.shape, contiguous(node.shape)), axes, rank)
 
+
+FINAL = 3  # kernels after a gradient of a weight: those of its update
+HOT = 20_000_000  # floating-point operations
 
 LARGE = 100_000  # elements of a B that is better cut than read whole by every thread,
 MOST_ROWS = 512  # as long as A is smaller
@@ -207,6 +265,9 @@ def set_rows(kernel: Kernel, layouts: dict[Node, Layout], threads: int) -> None:
     elif isinstance(kernel, Product):
         kernel.by_columns = cut_by_columns(kernel, threads)
         kernel.rows = kernel.members[0].shape[1 if kernel.by_columns else 0]
+    elif isinstance(kernel, Special):
+        node = kernel.members[0]
+        kernel.rows = node.shape[0] if row_rule(node) else 1
     elif isinstance(kernel, Columns):
         kept = [n for n in kernel.members[0].shape if n != 1]
         kernel.rows = kept[0] if kept else 1

@@ -125,6 +125,14 @@ class Primitive:
         """
         return ()
 
+    def by_rows(self, *inputs: Any, **params: Any) -> tuple[tuple[bool, ...], dict[str, Any]] | None:
+        """Whether the output at i along the first axis can be computed by ``lower`` from parts of the inputs alone.
+
+        If so: for each input whether its part is what it holds at i (otherwise all of it), and the parameters for
+        these parts, which lack the first axis.
+        """
+        return None
+
     def lower(self, emit: Any, *inputs: Any, **params: Any) -> Any:
         """Native code for one or several elements at once; elementwise primitives only.
 

@@ -11,7 +11,6 @@ an entry of ``padding`` is a pair (before, after). As in PyTorch a convolution d
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any
 
@@ -19,24 +18,14 @@ import numpy as np
 
 from ..core.primitive import Primitive
 from ..errors import ShapeError
-from .broadcast import reshape
+from .broadcast import reshape, sum_
 from .linalg import matmul, transpose_last
-from .shape import cat, embed, index, pad, permute
+from .shape import permute
+from .windows import Padding, Sizes, output_sizes, padded_windows, windows, windows_adjoint
 
-__all__ = ["add_columns", "columns_of", "convolution", "convolution_input", "convolution_weight", "output_sizes"]
-
-Sizes = tuple[int, ...]
-Padding = tuple[tuple[int, int], ...]
+__all__ = ["convolution", "convolution_input", "convolution_weight"]
 
 COLUMNS = 1 << 19  # elements of the windows that are laid out at a time, so that they are still in the cache when used
-
-
-def output_sizes(sizes: Sizes, kernel: Sizes, stride: Sizes, padding: Padding, dilation: Sizes) -> Sizes:
-    """The spatial sizes of a convolution's output; one may be negative where the kernel does not fit."""
-    return tuple(
-        (n + before + after - d * (k - 1) - 1) // s + 1
-        for n, k, s, (before, after), d in zip(sizes, kernel, stride, padding, dilation, strict=True)
-    )
 
 
 class Convolution(Primitive):
@@ -58,8 +47,8 @@ class Convolution(Primitive):
         n, places, depth = x.shape[0], math.prod(out), w.shape[1] * math.prod(kernel)
         y = np.empty((n, groups, w.shape[0] // groups, places), x.dtype)
         filters = w.reshape(groups, w.shape[0] // groups, depth)
-        for some, windows in _windows(x, out, kernel, stride, padding, dilation):
-            columns = windows.reshape(windows.shape[0], groups, depth, places)
+        for some, part in _windows(x, kernel, stride, padding, dilation):
+            columns = part.reshape(part.shape[0], groups, depth, places)
             np.matmul(filters, columns, out=y[some])
         return y.reshape(n, w.shape[0], *out)
 
@@ -76,7 +65,7 @@ class Convolution(Primitive):
 
     def compose(self, x: Any, w: Any, groups: int, **params: Any) -> Any:
         shape = self.shape(x, w, groups=groups, **params)
-        columns = columns_of(x, shape[2:], tuple(w.shape[2:]), groups, **params)
+        columns = _columns(x, tuple(w.shape[2:]), groups, **params)
         filters = reshape(w, shape=(groups, w.shape[0] // groups, columns.shape[2]))
         return reshape(matmul(filters, columns), shape=shape)
 
@@ -117,14 +106,12 @@ class ConvolutionInput(Primitive):
         per_group, places, depth = w.shape[0] // groups, math.prod(out), w.shape[1] * math.prod(kernel)
         channels = groups * w.shape[1]
         filters = w.reshape(groups, per_group, depth).swapaxes(1, 2)
-        x = np.zeros((n, channels, *(m + a + b for m, (a, b) in zip(sizes, padding, strict=True))), dy.dtype)
+        x = np.empty((n, channels, *sizes), dy.dtype)
         for some in _parts(n, channels * math.prod(kernel) * places):
             rows = dy[some].reshape(-1, groups, per_group, places)
             columns = np.matmul(filters, rows).reshape(-1, channels, *kernel, *out)
-            target = x[some]
-            for place in itertools.product(*map(range, kernel)):
-                target[_every(place, out, stride, dilation)] += columns[(slice(None), slice(None), *place)]
-        return x[_inside(sizes, padding)]
+            x[some] = windows_adjoint.forward(columns, sizes, kernel, stride, padding, dilation)
+        return x
 
     def shape(
         self, dy: Any, w: Any, sizes: Sizes, stride: Sizes, padding: Padding, dilation: Sizes, groups: int
@@ -143,7 +130,7 @@ class ConvolutionInput(Primitive):
         rows = reshape(dy, shape=(n, groups, w.shape[0] // groups, math.prod(out)))
         columns = matmul(transpose_last(filters), rows)
         columns = reshape(columns, shape=(n, groups * w.shape[1], *kernel, *out))
-        return add_columns(columns, sizes, out, kernel, **params)
+        return windows_adjoint(columns, sizes=sizes, kernel=kernel, **params)
 
     def pullback_0(self, dx: Any, x: Any, dy: Any, w: Any, sizes: Sizes, **params: Any) -> Any:
         return convolution(dx, w, **params)
@@ -178,9 +165,9 @@ class ConvolutionWeight(Primitive):
         out, per_group, channels = dy.shape[2:], dy.shape[1] // groups, x.shape[1] // groups
         places, depth = math.prod(out), channels * math.prod(kernel)
         w = np.zeros((groups, per_group, depth), x.dtype)
-        for some, windows in _windows(x, out, kernel, stride, padding, dilation):
-            n = windows.shape[0]
-            columns = windows.reshape(n, groups, depth, places).transpose(1, 0, 3, 2)
+        for some, part in _windows(x, kernel, stride, padding, dilation):
+            n = part.shape[0]
+            columns = part.reshape(n, groups, depth, places).transpose(1, 0, 3, 2)
             rows = dy[some].reshape(n, groups, per_group, places).transpose(1, 2, 0, 3)
             w += np.matmul(rows.reshape(groups, per_group, n * places), columns.reshape(groups, n * places, depth))
         return w.reshape(dy.shape[1], channels, *kernel)
@@ -197,14 +184,9 @@ class ConvolutionWeight(Primitive):
         return (dy.shape[1], x.shape[1] // groups, *kernel)
 
     def compose(self, x: Any, dy: Any, kernel: Sizes, groups: int, **params: Any) -> Any:
-        out = tuple(dy.shape[2:])
-        columns = permute(columns_of(x, out, kernel, groups, **params), dims=(1, 0, 3, 2))
-        rows = reshape(dy, shape=(dy.shape[0], groups, dy.shape[1] // groups, math.prod(out)))
-        length = dy.shape[0] * math.prod(out)
-        w = matmul(
-            reshape(permute(rows, dims=(1, 2, 0, 3)), shape=(groups, dy.shape[1] // groups, length)),
-            reshape(columns, shape=(groups, length, columns.shape[3])),
-        )
+        columns = _columns(x, kernel, groups, **params)
+        rows = reshape(dy, shape=(dy.shape[0], groups, dy.shape[1] // groups, columns.shape[3]))
+        w = sum_(matmul(rows, transpose_last(columns)), dims=(0,), keepdim=False)
         return reshape(w, shape=(dy.shape[1], x.shape[1] // groups, *kernel))
 
     def pullback_0(self, dw: Any, w: Any, x: Any, dy: Any, kernel: Sizes, **params: Any) -> Any:
@@ -232,65 +214,20 @@ def _parts(n: int, each: int) -> Any:
     return (slice(i, min(i + step, n)) for i in range(0, n, step))
 
 
-def _windows(x: Any, out: Sizes, kernel: Sizes, stride: Sizes, padding: Padding, dilation: Sizes) -> Any:
+def _windows(x: Any, kernel: Sizes, *params: Any) -> Any:
     """For parts of the batch their slice and the windows of it, a view (n, C, *kernel, *out) without a copy."""
-    x = _padded(x, padding)
-    steps = x.strides[2:]
-    shape = (*x.shape[:2], *kernel, *out)
-    strides = (
-        *x.strides[:2],
-        *(step * d for step, d in zip(steps, dilation, strict=True)),
-        *(step * s for step, s in zip(steps, stride, strict=True)),
-    )
-    windows = np.lib.stride_tricks.as_strided(x, shape, strides, writeable=False)
-    each = math.prod(shape[1:])
+    columns = padded_windows(x, kernel, *params)
+    each = math.prod(columns.shape[1:])
     if not each:
-        return [(slice(0, shape[0]), windows)]
-    return ((some, windows[some]) for some in _parts(shape[0], each))
+        return [(slice(0, columns.shape[0]), columns)]
+    return ((some, columns[some]) for some in _parts(columns.shape[0], each))
 
 
-def _padded(x: Any, padding: Padding) -> Any:
-    """``x`` within a border of zeros."""
-    if not any(map(any, padding)):
-        return x
-    y = np.zeros((*x.shape[:2], *(n + a + b for n, (a, b) in zip(x.shape[2:], padding, strict=True))), x.dtype)
-    y[_inside(x.shape[2:], padding)] = x
-    return y
-
-
-def _inside(sizes: Sizes, padding: Padding) -> Any:
-    """The index of what lies within the border."""
-    return (slice(None), slice(None), *(slice(a, a + n) for n, (a, _) in zip(sizes, padding, strict=True)))
-
-
-def _every(place: Sizes, out: Sizes, stride: Sizes, dilation: Sizes) -> Any:
-    """The index of the elements that stand at ``place`` of some window."""
-    each = zip(place, out, stride, dilation, strict=True)
-    return (slice(None), slice(None), *(slice(k * d, k * d + s * m, s) for k, m, s, d in each))
-
-
-def columns_of(x: Any, out: Sizes, kernel: Sizes, groups: int, stride: Sizes, padding: Padding, dilation: Sizes) -> Any:
-    """The windows as a primitive's composition lays them out: (N, groups, C / groups * kernel, out)."""
-    x = pad(x, widths=((0, 0), (0, 0), *padding), value=0.0)
-    parts = [
-        reshape(index(x, index=_every(place, out, stride, dilation)), shape=(*x.shape[:2], 1, math.prod(out)))
-        for place in itertools.product(*map(range, kernel))
-    ]
-    depth = x.shape[1] // groups * len(parts)
-    return reshape(cat(*parts, dim=2), shape=(x.shape[0], groups, depth, math.prod(out)))
-
-
-def add_columns(
-    columns: Any, sizes: Sizes, out: Sizes, kernel: Sizes, stride: Sizes, padding: Padding, dilation: Sizes
-) -> Any:
-    """The adjoint of the windows: columns (N, C, *kernel, *out) added up where they stand."""
-    padded = (*columns.shape[:2], *(n + a + b for n, (a, b) in zip(sizes, padding, strict=True)))
-    total = None
-    for place in itertools.product(*map(range, kernel)):
-        part = index(columns, index=(slice(None), slice(None), *place))
-        part = embed(part, index=_every(place, out, stride, dilation), shape=padded)
-        total = part if total is None else total + part
-    return index(total, index=_inside(sizes, padding))
+def _columns(x: Any, kernel: Sizes, groups: int, **params: Any) -> Any:
+    """The windows as the columns of matrices: (N, groups, C / groups * kernel, out)."""
+    y = windows(x, kernel=kernel, **params)
+    depth = x.shape[1] // groups * math.prod(kernel)
+    return reshape(y, shape=(x.shape[0], groups, depth, math.prod(y.shape[2 + len(kernel) :])))
 
 
 # -- batches ----------------------------------------------------------------------------------------------

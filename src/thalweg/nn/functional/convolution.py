@@ -8,8 +8,9 @@ from typing import Any
 from ...core.tensor import Tensor
 from ...errors import ArgumentError, DtypeError, ShapeError
 from ...ops.broadcast import reshape
-from ...ops.conv import add_columns, columns_of, convolution, convolution_input, output_sizes
+from ...ops.conv import convolution, convolution_input
 from ...ops.shape import pad
+from ...ops.windows import Padding, Sizes, output_sizes, windows, windows_adjoint
 from .sizes import batched, each_axis, positive
 
 __all__ = [
@@ -22,9 +23,6 @@ __all__ = [
     "fold",
     "unfold",
 ]
-
-Sizes = tuple[int, ...]
-Padding = tuple[tuple[int, int], ...]
 
 
 def conv1d(
@@ -273,9 +271,9 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
     out = output_sizes(x._value.shape[2:], kernel, **params)
     if any(n < 1 for n in out):
         raise ShapeError(f"unfold: no window of {kernel} fits into the input of shape {tuple(input.shape)}")
-    columns = columns_of(x, out, kernel, 1, **params)
-    shape = columns._value.shape
-    return reshape(columns, shape=(shape[0], *shape[2:]) if had_batch else tuple(shape[2:]))
+    n, channels = x._value.shape[:2]
+    shape = (channels * math.prod(kernel), math.prod(out))
+    return reshape(windows(x, kernel=kernel, **params), shape=(n, *shape) if had_batch else shape)
 
 
 def fold(
@@ -299,7 +297,7 @@ def fold(
             f"{kernel} of an output of sizes {sizes}"
         )
     columns = reshape(columns, shape=(n, depth // math.prod(kernel), *kernel, *out))
-    y = add_columns(columns, sizes, out, kernel, **params)
+    y: Tensor = windows_adjoint(columns, sizes=sizes, kernel=kernel, **params)
     return y if had_batch else reshape(y, shape=tuple(y._value.shape[1:]))
 
 

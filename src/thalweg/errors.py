@@ -5,12 +5,14 @@ from __future__ import annotations
 __all__ = [
     "ArgumentError",
     "AutogradError",
+    "CheckpointError",
     "CompileError",
     "DataError",
     "DependencyError",
     "DivergenceError",
     "DtypeError",
     "GradcheckError",
+    "LinAlgError",
     "OptimizerError",
     "RunError",
     "ShapeError",
@@ -18,6 +20,7 @@ __all__ = [
     "TargetError",
     "ThalwegError",
     "TraceError",
+    "TransformError",
     "WorkerError",
 ]
 
@@ -42,6 +45,10 @@ class AutogradError(ThalwegError, RuntimeError):
     """Differentiation was asked for where it can't be done, or was disturbed by an in-place change."""
 
 
+class CheckpointError(ThalwegError, RuntimeError):
+    """A function that is run again for the backward does not do what it did the first time."""
+
+
 class CompileError(ThalwegError, RuntimeError):
     """A function can't be compiled."""
 
@@ -60,6 +67,10 @@ class DivergenceError(ThalwegError, ArithmeticError):
 
 class GradcheckError(ThalwegError, RuntimeError):
     """A gradient differs from finite differences."""
+
+
+class LinAlgError(ThalwegError, RuntimeError):
+    """A matrix is singular, not positive definite, or its decomposition does not converge."""
 
 
 class OptimizerError(ThalwegError, ValueError):
@@ -82,6 +93,10 @@ class TargetError(ThalwegError, IndexError, RuntimeError):
 
 class TraceError(CompileError):
     """A function does something that a compiled program could not repeat."""
+
+
+class TransformError(ThalwegError, RuntimeError):
+    """A function does something that can't be done for a batch, or along a direction, of arguments."""
 
 
 class WorkerError(ThalwegError, RuntimeError):

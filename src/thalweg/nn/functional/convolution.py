@@ -10,7 +10,7 @@ from ...errors import ArgumentError, DtypeError, ShapeError
 from ...ops.broadcast import reshape
 from ...ops.conv import convolution, convolution_input
 from ...ops.shape import pad
-from ...ops.windows import Padding, Sizes, output_sizes, windows, windows_adjoint
+from ...ops.windows import output_sizes, windows, windows_adjoint
 from .sizes import batched, each_axis, positive
 
 __all__ = [
@@ -23,6 +23,9 @@ __all__ = [
     "fold",
     "unfold",
 ]
+
+Sizes = tuple[int, ...]
+Padding = tuple[tuple[int, int], ...]
 
 
 def conv1d(
@@ -272,8 +275,8 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
     if any(n < 1 for n in out):
         raise ShapeError(f"unfold: no window of {kernel} fits into the input of shape {tuple(input.shape)}")
     n, channels = x._value.shape[:2]
-    shape = (channels * math.prod(kernel), math.prod(out))
-    return reshape(windows(x, kernel=kernel, **params), shape=(n, *shape) if had_batch else shape)
+    matrix = (channels * math.prod(kernel), math.prod(out))
+    return reshape(windows(x, kernel=kernel, **params), shape=(n, *matrix) if had_batch else matrix)
 
 
 def fold(
@@ -297,7 +300,7 @@ def fold(
             f"{kernel} of an output of sizes {sizes}"
         )
     columns = reshape(columns, shape=(n, depth // math.prod(kernel), *kernel, *out))
-    y: Tensor = windows_adjoint(columns, sizes=sizes, kernel=kernel, **params)
+    y = windows_adjoint(columns, sizes=sizes, kernel=kernel, **params)
     return y if had_batch else reshape(y, shape=tuple(y._value.shape[1:]))
 
 

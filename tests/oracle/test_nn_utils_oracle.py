@@ -134,6 +134,34 @@ def test_old_weight_norm_entries_load_into_the_new_form():
     same(new(tw.tensor(x)), old(torch.tensor(x)), 1e-6)
 
 
+@pytest.mark.parametrize("chosen", ["matrix_exp", "cayley", "householder"])
+@pytest.mark.parametrize("sizes", [(3, 3), (3, 5), (5, 3)])
+@pytest.mark.parametrize("trivial", [False, True])
+def test_orthogonal_weights(chosen, sizes, trivial):
+    ours, theirs = (
+        library.nn.utils.parametrizations.orthogonal(
+            library.nn.Linear(*sizes).double(), orthogonal_map=chosen, use_trivialization=trivial
+        )
+        for library in (tw, torch)
+    )
+    if not trivial and chosen != "householder":
+        for layer in (ours, theirs):
+            layer.parametrizations.weight.original.data.mul_(3.0)
+    assert repr(ours) == repr(theirs)
+    load(ours, theirs)
+    train_alike(ours, theirs, RNG.normal(size=(4, sizes[0])))
+    w = ours.weight.detach().numpy()
+    gram = w @ w.T if w.shape[0] < w.shape[1] else w.T @ w
+    np.testing.assert_allclose(gram, np.eye(len(gram)), atol=1e-9)
+    if trivial or chosen == "householder":
+        wanted = np.linalg.qr(RNG.normal(size=(5, 5)))[0][: sizes[1], : sizes[0]]
+        if sizes == (3, 3):
+            wanted = np.linalg.qr(wanted)[0]
+        for library, layer in ((tw, ours), (torch, theirs)):
+            layer.weight = library.tensor(wanted)
+        same(ours.weight, theirs.weight)
+
+
 # -- lazy layers ------------------------------------------------------------------------------------------
 
 LAZY = [

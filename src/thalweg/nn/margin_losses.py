@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from ..core.tensor import Tensor
 from ..errors import ArgumentError, ShapeError
+from .distance import PairwiseDistance
 from .functional import margin_losses
-from .functional.linear import pairwise_distance
 from .losses import Loss, WeightedLoss
 
 __all__ = [
@@ -165,7 +165,7 @@ class TripletMarginWithDistanceLoss(Loss):
         super().__init__(reduction=reduction)
         if margin <= 0:
             raise ArgumentError(f"TripletMarginWithDistanceLoss: margin must be greater than 0, got {margin}")
-        self.distance_function = pairwise_distance if distance_function is None else distance_function
+        self.distance_function = PairwiseDistance() if distance_function is None else distance_function
         self.margin = margin
         self.swap = swap
 

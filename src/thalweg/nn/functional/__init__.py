@@ -16,3 +16,4 @@ from .margin_losses import *  # noqa: F403
 from .normalization import *  # noqa: F403
 from .pooling import *  # noqa: F403
 from .resampling import *  # noqa: F403
+from .sampling import *  # noqa: F403

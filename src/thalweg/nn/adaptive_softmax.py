@@ -82,19 +82,19 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             project.reset_parameters()
             classes.reset_parameters()
 
-    def forward(self, input: Tensor, target: Tensor) -> _Output:
+    def forward(self, input_: Tensor, target_: Tensor) -> _Output:
         """The log-probability of each target, and the average of their negatives."""
-        if input._value.ndim - 1 != target._value.ndim or input._value.shape[:-1] != target._value.shape:
+        if input_._value.ndim - 1 != target_._value.ndim or input_._value.shape[:-1] != target_._value.shape:
             raise ShapeError(
-                f"AdaptiveLogSoftmaxWithLoss: input {tuple(input.shape)} and target {tuple(target.shape)} don't fit; "
+                f"AdaptiveLogSoftmaxWithLoss: input {tuple(input_.shape)} and target {tuple(target_.shape)} don't fit; "
                 "they must be (n, in_features) and (n,)"
             )
         check_range(
-            target._value, 0, self.n_classes, IndexError,
+            target_._value, 0, self.n_classes, IndexError,
             f"AdaptiveLogSoftmaxWithLoss: target {{value}} is none of the {self.n_classes} classes",
         )  # fmt: skip
-        had_batch = target._value.ndim > 0
-        x, t = (input, target) if had_batch else (unsqueeze(input, 0), unsqueeze(target, 0))
+        had_batch = target_._value.ndim > 0
+        x, t = (input_, target_) if had_batch else (unsqueeze(input_, 0), unsqueeze(target_, 0))
         head = F.log_softmax(self.head(x), 1)
         output = _picked(head, clamp(t, max=self.shortlist_size - 1))
         for i, cluster in enumerate(self.tail):

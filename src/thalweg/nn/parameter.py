@@ -78,6 +78,15 @@ class _Uninitialized(Tensor):
         """Itself, so that a ``state_dict`` keeps it as it is."""
         return self
 
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Itself, or for another dtype one of that."""
+        new, kind = Tensor.to(self, *args, **kwargs), type(self)
+        if new is self:
+            return self
+        fresh: Any = kind.__new__(kind)
+        kind.__init__(fresh, requires_grad=self.requires_grad, dtype=new.dtype)  # type: ignore[call-arg]
+        return fresh
+
     @property
     def shape(self) -> NoReturn:
         """Not known yet."""

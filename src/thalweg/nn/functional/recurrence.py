@@ -38,6 +38,10 @@ def scan(
     length = inputs[0]._value.shape[0] if inputs else 0
     if length == 0:
         raise ShapeError("scan: needs at least one position in time")
+    if modes.tracer is not None:
+        loop = modes.tracer.scan(step, state, inputs, constants, reverse)
+        if loop is not None:
+            return loop[0], loop[1]
     outputs: list[Any] = [None] * length
     moments = list(zip(*map(_moments, inputs), strict=True))
     for t in reversed(range(length)) if reverse else range(length):

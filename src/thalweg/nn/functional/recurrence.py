@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ...autograd import Function
 from ...core.modes import state as modes
 from ...core.tensor import Tensor
 from ...errors import ShapeError
@@ -42,9 +43,30 @@ def scan(
         if loop is not None:
             return loop[0], loop[1]
     outputs: list[Any] = [None] * length
+    moments = list(zip(*map(_moments, inputs), strict=True))
     for t in reversed(range(length)) if reverse else range(length):
-        state, outputs[t] = step(state, tuple(index(x, index=(t,)) for x in inputs), constants)
+        state, outputs[t] = step(state, moments[t], constants)
     return stack(outputs), state
+
+
+def _moments(x: Tensor) -> Tensors:
+    """The positions of axis 0, one by one."""
+    if x.requires_grad and modes.tracer is None:
+        moments: Tensors = _Moments.apply(x)
+        return moments
+    return tuple(index(x, index=(t,)) for t in range(x._value.shape[0]))
+
+
+class _Moments(Function):
+    """The positions of axis 0, whose gradients are put together at once instead of added up one by one."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensors:
+        return tuple(index(x, index=(t,)) for t in range(x._value.shape[0]))
+
+    @staticmethod
+    def backward(ctx: Any, *dy: Tensor) -> Tensor:
+        return stack(dy)
 
 
 # A step's inputs are the projections of the layer's input and possibly a mask (n, 1) that says which samples have an

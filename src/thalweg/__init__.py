@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import e, inf, nan, pi
 
-from . import autograd, func, nn, optim, utils
+from . import autograd, func, linalg, nn, optim, special, utils
 from .compiler import compile
 from .core import dtypes as _dtypes
 from .core import modes as _modes
@@ -28,13 +28,16 @@ from .ops import creation as _creation
 from .ops import functions as _functions
 from .ops import random as _random
 from .ops import shaping as _shaping
+from .ops import signal_windows as _signal_windows
 from .ops.creation import *
 from .ops.elementwise import abs_ as abs
 from .ops.elementwise import (
     atan2,
     bitwise_and,
+    bitwise_left_shift,
     bitwise_not,
     bitwise_or,
+    bitwise_right_shift,
     bitwise_xor,
     ceil,
     cos,
@@ -47,12 +50,16 @@ from .ops.elementwise import (
     fmod,
     ge,
     gt,
+    hypot,
     isfinite,
     isinf,
     isnan,
     le,
     log,
     log1p,
+    log2,
+    log10,
+    logaddexp,
     logical_and,
     logical_not,
     logical_or,
@@ -69,28 +76,30 @@ from .ops.elementwise import (
     rsqrt,
     sigmoid,
     sign,
+    signbit,
     sin,
     sqrt,
     tanh,
     trunc,
 )
 from .ops.elementwise import pow_ as pow
-from .ops.elementwise import round_ as round
 from .ops.functions import *
 from .ops.printing import set_printoptions
 from .ops.random import *
 from .ops.shaping import *
 from .ops.shaping import where_ as where
+from .ops.signal_windows import *
 from .transforms.vmap import vmap
 from .version import __version__
 
 __all__ = [
-    "Size", "Tensor", "__version__", "abs", "atan2", "autograd", "bitwise_and", "bitwise_not", "bitwise_or",
-    "bitwise_xor", "bool", "ceil", "compile", "cos", "double", "e", "eq", "erf", "exp", "expm1", "float", "floor",
-    "floor_divide", "fmod", "func", "ge", "gt", "half", "inf", "int", "isfinite", "isinf", "isnan", "le", "log",
-    "log1p", "logical_and", "logical_not", "logical_or", "logical_xor", "long", "lt", "maximum", "minimum", "mul",
-    "nan", "ne", "neg", "nn", "optim", "pi", "pow", "reciprocal", "relu", "remainder", "round", "rsqrt",
-    "set_printoptions", "short", "sigmoid", "sign", "sin", "sqrt", "tanh", "trunc", "utils", "vmap", "where",
+    "Size", "Tensor", "__version__", "abs", "atan2", "autograd", "bitwise_and", "bitwise_left_shift", "bitwise_not",
+    "bitwise_or", "bitwise_right_shift", "bitwise_xor", "bool", "ceil", "compile", "cos", "double", "e", "eq", "erf",
+    "exp", "expm1", "float", "floor", "floor_divide", "fmod", "func", "ge", "gt", "half", "hypot", "inf", "int",
+    "isfinite", "isinf", "isnan", "le", "linalg", "log", "log1p", "log2", "log10", "logaddexp", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "long", "lt", "maximum", "minimum", "mul", "nan", "ne", "neg", "nn",
+    "optim", "pi", "pow", "reciprocal", "relu", "remainder", "rsqrt", "set_printoptions", "short", "sigmoid", "sign",
+    "signbit", "sin", "special", "sqrt", "tanh", "trunc", "utils", "vmap", "where",
 ]  # fmt: skip
 __all__ += _dtypes.__all__
 __all__ += _modes.__all__
@@ -99,3 +108,4 @@ __all__ += _creation.__all__
 __all__ += _functions.__all__
 __all__ += _random.__all__
 __all__ += _shaping.__all__
+__all__ += _signal_windows.__all__

@@ -12,6 +12,7 @@ __all__ = [
     "DivergenceError",
     "DtypeError",
     "GradcheckError",
+    "LinAlgError",
     "OptimizerError",
     "RunError",
     "ShapeError",
@@ -66,6 +67,10 @@ class DivergenceError(ThalwegError, ArithmeticError):
 
 class GradcheckError(ThalwegError, RuntimeError):
     """A gradient differs from finite differences."""
+
+
+class LinAlgError(ThalwegError, RuntimeError):
+    """A matrix is singular, not positive definite, or its decomposition does not converge."""
 
 
 class OptimizerError(ThalwegError, ValueError):

@@ -77,7 +77,7 @@ class Cell(Operators):
 
     def fill_with(self, value: Any) -> None:
         """Write ``value``, broadcast and converted to this dtype."""
-        value = value.copy() if isinstance(value, SymbolicValue) else np.array(value)
+        value = value.stripped().copy() if isinstance(value, SymbolicValue) else np.array(value)
         if value.dtype != self.dtype:
             value = convert(value, dtype=self.dtype)
         self.write(self.home.lifted(value if value.shape == self.shape else expand(value, shape=self.shape)))

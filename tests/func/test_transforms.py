@@ -371,6 +371,13 @@ def test_forward_mode_of_the_users_own_functions_transposes_their_backward():
         jvp(grad(lambda x: Sine.apply(x, 2.0)[0].sum()), (x,), (u,))
 
 
+def test_numbers_that_are_written_have_no_tangent():
+    x, places = randn(4), tw.tensor([0, 2])
+    want = x * tw.tensor([0.0, 1.0, 0.0, 1.0])
+    equal(jvp(lambda x: x.scatter(0, places, 1), (x,), (x,))[1], want)
+    equal(jvp(lambda x: x.index_put((places,), number(2.0)), (x,), (x,))[1], want)
+
+
 def test_detach_ends_tangents_as_it_ends_gradients():
     x = randn(3)
     equal(jvp(lambda x: x * x.detach(), (x,), (x,))[1], x * x)

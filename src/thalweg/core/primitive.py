@@ -234,8 +234,8 @@ def _tangent_or_zero(tangent: Any, x: Any) -> Any:
     """What a linear primitive is applied to in forward mode: inputs that are no floating-point numbers stay."""
     if tangent is not None or x is None:
         return tangent
-    if isinstance(x, float):
-        return 0.0
+    if isinstance(x, (bool, int, float)):
+        return 0
     return np.zeros(x.shape, x.dtype) if getattr(x, "dtype", np.dtype(int)).kind == "f" else x
 
 

@@ -23,9 +23,9 @@ from typing import Any
 
 os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")  # before NumPy is imported
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-import thalweg as tw  # noqa: E402
+import thalweg as tw
 
 Measured = dict[str, Callable[[], Any]]
 

@@ -290,6 +290,15 @@ def test_a_captured_tensor_that_is_returned_or_viewed():
     assert found.tolist() == [4.0, 12.0, 12.0]
 
 
+def test_a_leaf_made_inside_a_batch_gets_a_gradient_of_each_sample():
+    def slope(x: Any) -> Any:
+        w = tw.ones(2, dtype=tw.float64, requires_grad=True)
+        return tw.autograd.grad((w * w * x).sum(), w)[0]
+
+    x = randn(3, 2)
+    equal(vmap(slope)(x), 2 * x)
+
+
 def test_backward_inside_a_batch():
     def slope(x: Any) -> Any:
         a = x.clone().requires_grad_() if not x.requires_grad else x

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core.primitive import Primitive, raw_dtype
 from .base import convert, safe_mul, where
-from .index import along, gather, scatter_add
+from .index import along, gather, scatter_add, scattered_batch
 
 __all__ = ["scatter_extreme", "scatter_multiply"]
 
@@ -29,6 +29,9 @@ class ScatterMultiply(Primitive):
 
     def shape(self, x: Any, index: Any, src: Any, dim: int) -> tuple[int, ...]:
         return tuple(x.shape)
+
+    def batch(self, size: int, inputs: Any, batched: Any, dim: int) -> Any:
+        return scattered_batch(self, size, inputs, batched, dim=dim)
 
     def pullback_0(self, dy: Any, y: Any, x: Any, index: Any, src: Any, dim: int) -> Any:
         ones = np.ones(x.shape, raw_dtype(x))
@@ -61,6 +64,9 @@ class ScatterExtreme(Primitive):
 
     def shape(self, x: Any, index: Any, src: Any, dim: int, largest: bool) -> tuple[int, ...]:
         return tuple(x.shape)
+
+    def batch(self, size: int, inputs: Any, batched: Any, dim: int, largest: bool) -> Any:
+        return scattered_batch(self, size, inputs, batched, dim=dim, largest=largest)
 
     def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
         x, index, src = inputs

@@ -65,7 +65,7 @@ class Cholesky(_Factor):
         return _lapack(np.linalg.cholesky, x, name="cholesky", cause=cause)
 
     def shape(self, x: Any) -> tuple[int, ...]:
-        require_square(x, "cholesky")
+        require_square(x, self.name)
         return tuple(x.shape)
 
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
@@ -191,7 +191,7 @@ class Inverse(_Factor):
         return _lapack(np.linalg.inv, x, name="inv", cause=cause)
 
     def shape(self, x: Any) -> tuple[int, ...]:
-        require_square(x, "inv")
+        require_square(x, self.name)
         return tuple(x.shape)
 
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
@@ -238,7 +238,7 @@ class LogDeterminant(_Factor):
         return np.stack([sign, logarithm], -1).astype(x.dtype)
 
     def shape(self, x: Any) -> tuple[int, ...]:
-        require_square(x, "slogdet")
+        require_square(x, self.name)
         return (*x.shape[:-2], 2)
 
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
@@ -255,7 +255,7 @@ class Determinant(_Factor):
         return np.asarray(np.linalg.det(x)).astype(x.dtype)
 
     def shape(self, x: Any) -> tuple[int, ...]:
-        require_square(x, "det")
+        require_square(x, self.name)
         return tuple(x.shape[:-2])
 
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
@@ -303,7 +303,7 @@ class Eigh(_Factor):
         return np.concatenate([w[..., None, :], v], -2)
 
     def shape(self, x: Any) -> tuple[int, ...]:
-        require_square(x, "eigh")
+        require_square(x, self.name)
         n = x.shape[-1]
         return (*x.shape[:-2], n + 1, n)
 
@@ -428,7 +428,7 @@ class MatrixExponential(_Factor):
         return y.astype(x.dtype)
 
     def shape(self, x: Any) -> tuple[int, ...]:
-        require_square(x, "matrix_exp")
+        require_square(x, self.name)
         return tuple(x.shape)
 
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import e, inf, nan, pi
 
-from . import autograd, linalg, nn, optim, special, utils
+from . import autograd, func, linalg, nn, optim, special, utils
 from .compiler import compile
 from .core import dtypes as _dtypes
 from .core import modes as _modes
@@ -89,16 +89,17 @@ from .ops.random import *
 from .ops.shaping import *
 from .ops.shaping import where_ as where
 from .ops.signal_windows import *
+from .transforms.vmap import vmap
 from .version import __version__
 
 __all__ = [
     "Size", "Tensor", "__version__", "abs", "atan2", "autograd", "bitwise_and", "bitwise_left_shift", "bitwise_not",
     "bitwise_or", "bitwise_right_shift", "bitwise_xor", "bool", "ceil", "compile", "cos", "double", "e", "eq", "erf",
-    "exp", "expm1", "float", "floor", "floor_divide", "fmod", "ge", "gt", "half", "hypot", "inf", "int", "isfinite",
-    "isinf", "isnan", "le", "linalg", "log", "log1p", "log2", "log10", "logaddexp", "logical_and", "logical_not",
-    "logical_or", "logical_xor", "long", "lt", "maximum", "minimum", "mul", "nan", "ne", "neg", "nn", "optim", "pi",
-    "pow", "reciprocal", "relu", "remainder", "rsqrt", "set_printoptions", "short", "sigmoid", "sign", "signbit",
-    "sin", "special", "sqrt", "tanh", "trunc", "utils", "where",
+    "exp", "expm1", "float", "floor", "floor_divide", "fmod", "func", "ge", "gt", "half", "hypot", "inf", "int",
+    "isfinite", "isinf", "isnan", "le", "linalg", "log", "log1p", "log2", "log10", "logaddexp", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "long", "lt", "maximum", "minimum", "mul", "nan", "ne", "neg", "nn",
+    "optim", "pi", "pow", "reciprocal", "relu", "remainder", "rsqrt", "set_printoptions", "short", "sigmoid", "sign",
+    "signbit", "sin", "special", "sqrt", "tanh", "trunc", "utils", "vmap", "where",
 ]  # fmt: skip
 __all__ += _dtypes.__all__
 __all__ += _modes.__all__

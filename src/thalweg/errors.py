@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "ArgumentError",
     "AutogradError",
+    "CheckpointError",
     "CompileError",
     "DataError",
     "DependencyError",
@@ -19,6 +20,7 @@ __all__ = [
     "TargetError",
     "ThalwegError",
     "TraceError",
+    "TransformError",
     "WorkerError",
 ]
 
@@ -41,6 +43,10 @@ class ArgumentError(ThalwegError, RuntimeError, ValueError):
 
 class AutogradError(ThalwegError, RuntimeError):
     """Differentiation was asked for where it can't be done, or was disturbed by an in-place change."""
+
+
+class CheckpointError(ThalwegError, RuntimeError):
+    """A function that is run again for the backward does not do what it did the first time."""
 
 
 class CompileError(ThalwegError, RuntimeError):
@@ -87,6 +93,10 @@ class TargetError(ThalwegError, IndexError, RuntimeError):
 
 class TraceError(CompileError):
     """A function does something that a compiled program could not repeat."""
+
+
+class TransformError(ThalwegError, RuntimeError):
+    """A function does something that can't be done for a batch, or along a direction, of arguments."""
 
 
 class WorkerError(ThalwegError, RuntimeError):

@@ -1,6 +1,6 @@
-"""Differentiation: ``backward``, ``grad``, grad modes, hooks, custom Functions and gradient checks."""
+"""Differentiation: ``backward``, ``grad``, grad modes, hooks, custom Functions, gradient checks, forward mode."""
 
-from ..core.backward import backward, grad
+from ..core.backward import backward
 from ..core.modes import (
     enable_grad,
     inference_mode,
@@ -9,8 +9,10 @@ from ..core.modes import (
     no_grad,
     set_grad_enabled,
 )
+from . import forward_ad, functional
 from .function import Function, FunctionCtx, once_differentiable
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
+from .gradient import grad
 
 __all__ = [
     "Function",
@@ -18,6 +20,8 @@ __all__ = [
     "GradcheckError",
     "backward",
     "enable_grad",
+    "forward_ad",
+    "functional",
     "grad",
     "gradcheck",
     "gradgradcheck",

@@ -22,7 +22,7 @@ class _Along(Primitive):
     def shape(self, x: Any, dim: int, **params: Any) -> tuple[int, ...]:
         return tuple(x.shape)
 
-    def batch(self, size: int, inputs: Any, batched: Any, dim: int, **params: Any) -> Any:  # type: ignore[override]
+    def batch(self, size: int, inputs: Any, batched: Any, dim: int, **params: Any) -> Any:
         return self(*inputs, dim=dim + 1, **params)
 
 
@@ -103,7 +103,7 @@ class Searchsorted(Primitive):
     def dtype(self, *inputs: Any, **params: Any) -> Any:
         return INT64
 
-    def batch(self, size: int, inputs: Any, batched: Any, right: bool) -> Any:  # type: ignore[override]
+    def batch(self, size: int, inputs: Any, batched: Any, right: bool) -> Any:
         rows, values = inputs
         if not batched[0]:
             rows = expand(rows, shape=(size, *rows.shape)) if rows.ndim > 1 else rows

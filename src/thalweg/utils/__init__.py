@@ -1,7 +1,7 @@
-"""What serves training without being part of the network: ``utils.data``."""
+"""What serves training without being part of the network: ``utils.data``, ``utils.checkpoint``."""
 
 from __future__ import annotations
 
-from . import data
+from . import checkpoint, data
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data"]

@@ -15,7 +15,7 @@ import numpy as np
 from ..core.primitive import Primitive
 from ..errors import LinAlgError, ShapeError
 from .base import quiet, safe_mul, where
-from .broadcast import reshape, sum_, sum_to
+from .broadcast import aligned, reshape, sum_, sum_to
 from .elementwise import neg
 from .linalg import matmul, transpose_last
 from .shape import cat, index
@@ -109,17 +109,9 @@ class Solve(Primitive):
         return self.pullback((None, True), dy, y, (a, b), {})[1]
 
     def batch(self, size: int, inputs: Any, batched: Any, **params: Any) -> Any:
-        return self(*_aligned(inputs, batched), **params)
-
-
-def _aligned(inputs: Any, batched: Any) -> list[Any]:
-    """Batches of matrices with equally many axes, so that the batch stands first in each."""
-    ndim = max(x.ndim - bool(b) for x, b in zip(inputs, batched, strict=True))
-    result = []
-    for x, b in zip(inputs, batched, strict=True):
-        missing = ndim - (x.ndim - bool(b))
-        result.append(reshape(x, shape=(x.shape[0], *(1,) * missing, *x.shape[1:])) if b and missing else x)
-    return result
+        rank = max(x.ndim - bool(b) for x, b in zip(inputs, batched, strict=True))
+        wide = (aligned(x, rank) if b else x for x, b in zip(inputs, batched, strict=True))
+        return self(*wide, **params)
 
 
 def _system_shape(a: Any, b: Any, name: str) -> tuple[int, ...]:

@@ -349,7 +349,7 @@ class Log10(Unary):
         return emit.log10(x)
 
 
-class LogAddExp(Elementwise):
+class Logaddexp(Elementwise):
     """log(exp(a) + exp(b)), without overflow. da = sigmoid(a - b), db = sigmoid(b - a)."""
 
     saves = (0, 1)
@@ -732,7 +732,7 @@ def _zero_limits(a: Any, b: Any, name: str) -> Any:
 add, sub, mul, div, pow_ = Add(), Sub(), Mul(), Div(), Pow()
 neg, abs_, sign, reciprocal, sqrt, rsqrt = Neg(), Abs(), Sign(), Reciprocal(), Sqrt(), Rsqrt()
 exp, expm1, log, log1p, log2, log10 = Exp(), Expm1(), Log(), Log1p(), Log2(), Log10()
-logaddexp, hypot = LogAddExp(), Hypot()
+logaddexp, hypot = Logaddexp(), Hypot()
 tanh, sigmoid, softplus, erf = Tanh(), Sigmoid(), Softplus(), Erf()
 sin, cos, atan2 = Sin(), Cos(), Atan2()
 relu, maximum, minimum = Relu(), Maximum(), Minimum()

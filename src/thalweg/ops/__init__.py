@@ -2,10 +2,12 @@
 
 from . import (
     base,
+    batching,
     bessel,
     bits,
     broadcast,
     comparing,
+    complex_numbers,
     contraction,
     conv,
     costs,
@@ -18,6 +20,7 @@ from . import (
     factoring,
     functions,
     gamma,
+    in_place_functions,
     index,
     indexing,
     inplace,
@@ -27,6 +30,7 @@ from . import (
     matrix_norms,
     methods,
     normal_curve,
+    operators,
     ordering,
     pointwise,
     pool,
@@ -51,10 +55,10 @@ from . import (
 )
 
 __all__ = [
-    "base", "bessel", "bits", "broadcast", "comparing", "contraction", "conv", "costs", "counting", "creation",
-    "decompositions", "diagonals", "elementwise", "extremes", "factoring", "functions", "gamma", "index", "indexing",
-    "inplace", "joining", "linalg", "matrix_functions", "matrix_norms", "methods", "normal_curve", "ordering",
-    "pointwise", "pool", "products", "random", "reduce", "reductions", "reshaping", "rows", "scans", "scattering",
-    "selecting", "series", "shape", "shaping", "signal_windows", "solving", "sorting", "special_functions",
-    "trigonometry", "windows",
+    "base", "batching", "bessel", "bits", "broadcast", "comparing", "complex_numbers", "contraction", "conv", "costs",
+    "counting", "creation", "decompositions", "diagonals", "elementwise", "extremes", "factoring", "functions",
+    "gamma", "in_place_functions", "index", "indexing", "inplace", "joining", "linalg", "matrix_functions",
+    "matrix_norms", "methods", "normal_curve", "operators", "ordering", "pointwise", "pool", "products", "random",
+    "reduce", "reductions", "reshaping", "rows", "scans", "scattering", "selecting", "series", "shape", "shaping",
+    "signal_windows", "solving", "sorting", "special_functions", "trigonometry", "windows",
 ]  # fmt: skip

@@ -17,6 +17,7 @@ from .memory import Memory, ir_type
 from .moves import special
 from .plain_products import plain_product
 from .plan import Plan
+from .scan_code import Step, body_of, scan_function
 from .schedule import Region, Schedule
 from .subnormal import guarded_program
 
@@ -36,26 +37,31 @@ class Lowered:
         self.callbacks = callbacks
 
 
-class _Lowering:
+class Lowering:
+    """Writes the kernels of a schedule into a module, under names with a prefix."""
+
     def __init__(
         self, graph: Graph, schedule: Schedule, layouts: dict[Node, Layout], target: Any, threads: int,
-        updates: dict[Node, Node], fed: list[int], block_type: str,
+        updates: dict[Node, Node], module: Module, prefix: str = "",
     ) -> None:  # fmt: skip
-        self.fed = fed
-        self.block_type = block_type
         self.graph = graph
         self.schedule = schedule
         self.layouts = layouts
         self.target = target
         self.threads = threads
-        self.module = Module()
+        self.module = module
+        self.prefix = prefix
         self.memory = Memory(self.module)
         self.plan = Plan(graph, schedule, layouts, self.memory, threads, updates)
         self.names: dict[Kernel, str] = {}
         self.callbacks: list[Node] = []
         self.by_columns: dict[Node, bool] = {}
 
-    def run(self) -> Lowered:
+    def inside(self, step: Step, prefix: str) -> Lowering:
+        """One for the kernels of a loop over time, which run in one thread."""
+        return Lowering(step.graph, step.schedule, step.layouts, self.target, 1, {}, self.module, prefix)
+
+    def run(self, fed: list[int], block_type: str) -> Lowered:
         for i, region in enumerate(self.schedule.regions):
             for kernel in region.kernels:
                 self.add_kernel(kernel)
@@ -63,15 +69,15 @@ class _Lowering:
                 self.add_region(region, i)
         self.add_program()
         self.module.add(epoch_function(self.target.attributes))
-        self.module.add(entry_function(self.fed, self.target.attributes))
-        if self.block_type:
-            self.module.add(block_function(self.target.attributes, self.block_type))
+        self.module.add(entry_function(fed, self.target.attributes))
+        if block_type:
+            self.module.add(block_function(self.target.attributes, block_type))
         return Lowered(self.module, self.plan, self.names, self.callbacks)
 
     # -- kernels ------------------------------------------------------------------------------------------
 
     def add_kernel(self, kernel: Kernel) -> None:
-        name = f"kernel_{len(self.names)}"
+        name = f"{self.prefix}kernel_{len(self.names)}"
         self.names[kernel] = name
         if isinstance(kernel, Loop):
             self.module.add(LoopCode(kernel, name, self.layouts, self.memory, self.target).write())
@@ -81,6 +87,8 @@ class _Lowering:
             self.module.add(check_function(kernel, name, self.layouts, self.memory, self.target))
         elif isinstance(kernel, Product) and ir_type(kernel.members[0].dtype) in SUFFIX:
             self.module.add(self.product(kernel, name))
+        elif body_of(kernel) is not None:
+            self.module.add(scan_function(self, kernel.members[0], name))
         else:
             node, write = kernel.members[0], plain_product if isinstance(kernel, Product) else None
             function = special(node, name, self.layouts, self.memory, self.target, self.plan, write)
@@ -234,4 +242,4 @@ def lower(
     ``updates`` says which outputs are new content of which inputs, ``fed`` which slots get a new array for each run.
     ``block_type`` asks for the loop over blocks of samples, with a first weight of this element type.
     """
-    return _Lowering(graph, schedule, layouts, target, threads, updates, fed, block_type).run()
+    return Lowering(graph, schedule, layouts, target, threads, updates, Module()).run(fed, block_type)

@@ -8,7 +8,7 @@ rules are written in primitives and operators, so they run on these values as th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +103,16 @@ class Tracer:
     def rewind(self, generator: Any, mark: Any) -> None:
         """Draw from the place of a mark on."""
         raise NotImplementedError
+
+    def scan(
+        self, step: Callable[..., Any], state: Sequence[Any], inputs: Sequence[Any], constants: Sequence[Any],
+        reverse: bool,
+    ) -> Any:  # fmt: skip
+        """``step(state, x, constants) -> (state, output)`` at all positions of the inputs' first axis as one loop.
+
+        Gives the outputs, stacked, and the last state; None if the steps have to be recorded one by one.
+        """
+        return None
 
     def constant(self, array: Any) -> Any:
         """A symbolic value for an array that is the same in all runs."""

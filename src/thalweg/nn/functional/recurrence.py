@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ...core.modes import state as modes
 from ...core.tensor import Tensor
 from ...errors import ShapeError
 from ...ops.base import where
@@ -36,6 +37,10 @@ def scan(
     length = inputs[0]._value.shape[0] if inputs else 0
     if length == 0:
         raise ShapeError("scan: needs at least one position in time")
+    if modes.tracer is not None:
+        loop = modes.tracer.scan(step, state, inputs, constants, reverse)
+        if loop is not None:
+            return loop[0], loop[1]
     outputs: list[Any] = [None] * length
     for t in reversed(range(length)) if reverse else range(length):
         state, outputs[t] = step(state, tuple(index(x, index=(t,)) for x in inputs), constants)

@@ -187,7 +187,7 @@ COMPILED = {
     "in place": lambda x: (x * 1).asin_().index_add_(0, tw.tensor([1]), x[:1]).clamp_(-1, 1),
     "quantile": lambda x: tw.quantile(x, 0.3, 1), "unfold": lambda x: x.unfold(1, 2, 1).sum(-1),
     "norms": lambda x: tw.cdist(x, x + 1) + tw.linalg.vector_norm(x),
-      "isin": lambda x: x * tw.isin(x.round(), x.round()[0]),
+    "isin": lambda x: x * tw.isin(x.round(), x.round()[0]),
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import e, inf, nan, pi
 
-from . import autograd, func, linalg, nn, optim, special, utils
+from . import autograd, func, linalg, nn, optim, random, special, utils
 from .compiler import compile
 from .core import dtypes as _dtypes
 from .core import modes as _modes
@@ -24,11 +24,14 @@ from .core.dtypes import int64 as long
 from .core.modes import *
 from .core.parallel import *
 from .core.tensor import Size, Tensor
+from .ops import complex_numbers as _complex_numbers
 from .ops import creation as _creation
 from .ops import functions as _functions
+from .ops import in_place_functions as _in_place_functions
 from .ops import random as _random
 from .ops import shaping as _shaping
 from .ops import signal_windows as _signal_windows
+from .ops.complex_numbers import *
 from .ops.creation import *
 from .ops.elementwise import abs_ as abs
 from .ops.elementwise import (
@@ -84,6 +87,7 @@ from .ops.elementwise import (
 )
 from .ops.elementwise import pow_ as pow
 from .ops.functions import *
+from .ops.in_place_functions import *
 from .ops.printing import set_printoptions
 from .ops.random import *
 from .ops.shaping import *
@@ -93,19 +97,91 @@ from .transforms.vmap import vmap
 from .version import __version__
 
 __all__ = [
-    "Size", "Tensor", "__version__", "abs", "atan2", "autograd", "bitwise_and", "bitwise_left_shift", "bitwise_not",
-    "bitwise_or", "bitwise_right_shift", "bitwise_xor", "bool", "ceil", "compile", "cos", "double", "e", "eq", "erf",
-    "exp", "expm1", "float", "floor", "floor_divide", "fmod", "func", "ge", "gt", "half", "hypot", "inf", "int",
-    "isfinite", "isinf", "isnan", "le", "linalg", "log", "log1p", "log2", "log10", "logaddexp", "logical_and",
-    "logical_not", "logical_or", "logical_xor", "long", "lt", "maximum", "minimum", "mul", "nan", "ne", "neg", "nn",
-    "optim", "pi", "pow", "reciprocal", "relu", "remainder", "rsqrt", "set_printoptions", "short", "sigmoid", "sign",
-    "signbit", "sin", "special", "sqrt", "tanh", "trunc", "utils", "vmap", "where",
+    "Size",
+    "Tensor",
+    "__version__",
+    "abs",
+    "atan2",
+    "autograd",
+    "bitwise_and",
+    "bitwise_left_shift",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
+    "bool",
+    "ceil",
+    "compile",
+    "cos",
+    "double",
+    "e",
+    "eq",
+    "erf",
+    "exp",
+    "expm1",
+    "float",
+    "floor",
+    "floor_divide",
+    "fmod",
+    "func",
+    "ge",
+    "gt",
+    "half",
+    "hypot",
+    "inf",
+    "int",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "le",
+    "linalg",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "long",
+    "lt",
+    "maximum",
+    "minimum",
+    "mul",
+    "nan",
+    "ne",
+    "neg",
+    "nn",
+    "optim",
+    "pi",
+    "pow",
+    "random",
+    "reciprocal",
+    "relu",
+    "remainder",
+    "rsqrt",
+    "set_printoptions",
+    "short",
+    "sigmoid",
+    "sign",
+    "signbit",
+    "sin",
+    "special",
+    "sqrt",
+    "tanh",
+    "trunc",
+    "utils",
+    "vmap",
+    "where",
 ]  # fmt: skip
 __all__ += _dtypes.__all__
 __all__ += _modes.__all__
 __all__ += _parallel.__all__
+__all__ += _complex_numbers.__all__
 __all__ += _creation.__all__
 __all__ += _functions.__all__
+__all__ += _in_place_functions.__all__
 __all__ += _random.__all__
 __all__ += _shaping.__all__
 __all__ += _signal_windows.__all__

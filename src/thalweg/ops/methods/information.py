@@ -12,7 +12,7 @@ from ...core.hooks import RemovableHandle, add_hook
 from ...core.tape import LEAF, edge_of, mark_changed
 from ...core.tensor import Size, Tensor
 from ...errors import AutogradError, DtypeError, ShapeError
-from .. import comparing, creation, elementwise, shaping
+from .. import comparing, complex_numbers, creation, elementwise, shaping
 from .. import shape as s
 from ..base import convert
 from ..dims import one_dim
@@ -248,6 +248,10 @@ class Information:
     def bool(self: Any) -> Tensor:
         """As bool: True where non-zero."""
         return self.to(as_numpy_dtype("bool"))
+
+    @property
+    def imag(self: Any) -> Tensor:
+        return complex_numbers.imag(self)
 
     def _complex(self: Any) -> Tensor:
         """Refused: there are no complex tensors."""

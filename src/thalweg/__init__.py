@@ -10,9 +10,12 @@ from math import e, inf, nan, pi
 
 from . import autograd, nn, optim, utils
 from .compiler import compile
+from .core import device as _device
 from .core import dtypes as _dtypes
+from .core import layouts as _layouts
 from .core import modes as _modes
 from .core import parallel as _parallel
+from .core.device import *
 from .core.dtypes import *
 from .core.dtypes import bool_ as bool
 from .core.dtypes import float16 as half
@@ -21,11 +24,13 @@ from .core.dtypes import float64 as double
 from .core.dtypes import int16 as short
 from .core.dtypes import int32 as int
 from .core.dtypes import int64 as long
+from .core.layouts import *
 from .core.modes import *
 from .core.parallel import *
 from .core.tensor import Size, Tensor
 from .ops import creation as _creation
 from .ops import functions as _functions
+from .ops import legacy as _legacy
 from .ops import random as _random
 from .ops import shaping as _shaping
 from .ops.creation import *
@@ -77,6 +82,7 @@ from .ops.elementwise import (
 from .ops.elementwise import pow_ as pow
 from .ops.elementwise import round_ as round
 from .ops.functions import *
+from .ops.legacy import *
 from .ops.printing import set_printoptions
 from .ops.random import *
 from .ops.shaping import *
@@ -91,10 +97,13 @@ __all__ = [
     "ne", "neg", "nn", "optim", "pi", "pow", "reciprocal", "relu", "remainder", "round", "rsqrt",
     "set_printoptions", "short", "sigmoid", "sign", "sin", "sqrt", "tanh", "trunc", "utils", "where",
 ]  # fmt: skip
+__all__ += _device.__all__
+__all__ += _layouts.__all__
 __all__ += _dtypes.__all__
 __all__ += _modes.__all__
 __all__ += _parallel.__all__
 __all__ += _creation.__all__
 __all__ += _functions.__all__
+__all__ += _legacy.__all__
 __all__ += _random.__all__
 __all__ += _shaping.__all__

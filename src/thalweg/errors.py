@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import pickle
+
 __all__ = [
     "ArgumentError",
     "AutogradError",
+    "CheckpointError",
     "CompileError",
     "DataError",
     "DependencyError",
+    "DeviceError",
     "DivergenceError",
     "DtypeError",
     "GradcheckError",
+    "MissingNameError",
     "OptimizerError",
     "RunError",
     "ShapeError",
@@ -50,8 +55,16 @@ class DataError(ThalwegError, ValueError):
     """Data, or a file that holds data, can't be read as what it should be."""
 
 
+class CheckpointError(DataError, RuntimeError, pickle.UnpicklingError):
+    """A checkpoint can't be read or written: damaged, or with something in it that is refused."""
+
+
 class DependencyError(ThalwegError, ImportError):
     """A package that only this feature needs is not installed."""
+
+
+class DeviceError(ThalwegError, RuntimeError, AssertionError):
+    """A device other than the CPU was asked for."""
 
 
 class DivergenceError(ThalwegError, ArithmeticError):
@@ -60,6 +73,10 @@ class DivergenceError(ThalwegError, ArithmeticError):
 
 class GradcheckError(ThalwegError, RuntimeError):
     """A gradient differs from finite differences."""
+
+
+class MissingNameError(ThalwegError, AttributeError):
+    """A name that PyTorch has and thalweg has not."""
 
 
 class OptimizerError(ThalwegError, ValueError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...core.tensor import Tensor
 from .. import shaping
 from .changes import InPlace
+from .conversions import Conversions
 from .functions import Functions
 from .information import Information
 from .operators import Operators
@@ -12,7 +13,7 @@ from .operators import Operators
 __all__ = ["TensorMethods", "install"]
 
 
-class TensorMethods(Operators, Information, InPlace, Functions):
+class TensorMethods(Operators, Information, Conversions, InPlace, Functions):
     """What a Tensor can do. ``self`` is always a Tensor."""
 
     __slots__ = ()

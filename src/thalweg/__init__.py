@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import e, inf, nan, pi
 
-from . import autograd, nn, optim, utils
+from . import autograd, io, nn, optim, utils
 from .compiler import compile
 from .core import device as _device
 from .core import dtypes as _dtypes
@@ -28,6 +28,7 @@ from .core.layouts import *
 from .core.modes import *
 from .core.parallel import *
 from .core.tensor import Size, Tensor
+from .io.saving import load, save
 from .ops import creation as _creation
 from .ops import functions as _functions
 from .ops import legacy as _legacy
@@ -90,12 +91,75 @@ from .ops.shaping import where_ as where
 from .version import __version__
 
 __all__ = [
-    "Size", "Tensor", "__version__", "abs", "atan2", "autograd", "bitwise_and", "bitwise_not", "bitwise_or",
-    "bitwise_xor", "bool", "ceil", "compile", "cos", "double", "e", "eq", "erf", "exp", "expm1", "float", "floor",
-    "floor_divide", "fmod", "ge", "gt", "half", "inf", "int", "isfinite", "isinf", "isnan", "le", "log", "log1p",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "long", "lt", "maximum", "minimum", "mul", "nan",
-    "ne", "neg", "nn", "optim", "pi", "pow", "reciprocal", "relu", "remainder", "round", "rsqrt",
-    "set_printoptions", "short", "sigmoid", "sign", "sin", "sqrt", "tanh", "trunc", "utils", "where",
+    "Size",
+    "Tensor",
+    "__version__",
+    "abs",
+    "atan2",
+    "autograd",
+    "bitwise_and",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_xor",
+    "bool",
+    "ceil",
+    "compile",
+    "cos",
+    "double",
+    "e",
+    "eq",
+    "erf",
+    "exp",
+    "expm1",
+    "float",
+    "floor",
+    "floor_divide",
+    "fmod",
+    "ge",
+    "gt",
+    "half",
+    "inf",
+    "int",
+    "io",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "le",
+    "load",
+    "log",
+    "log1p",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "long",
+    "lt",
+    "maximum",
+    "minimum",
+    "mul",
+    "nan",
+    "ne",
+    "neg",
+    "nn",
+    "optim",
+    "pi",
+    "pow",
+    "reciprocal",
+    "relu",
+    "remainder",
+    "round",
+    "rsqrt",
+    "save",
+    "set_printoptions",
+    "short",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sqrt",
+    "tanh",
+    "trunc",
+    "utils",
+    "where",
 ]  # fmt: skip
 __all__ += _device.__all__
 __all__ += _layouts.__all__

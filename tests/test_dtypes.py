@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import thalweg as tw
-from thalweg.errors import DtypeError, ShapeError
+from thalweg.errors import DeviceError, DtypeError, ShapeError
 
 BOOL, INTS, FLOATS = ["bool"], ["uint8", "int8", "int16", "int32", "int64"], ["float16", "float32", "float64"]
 ALL = BOOL + INTS + FLOATS

@@ -23,7 +23,7 @@ def round_trip(obj):
 
 PLAIN = [
     None, True, False, 0, -1, 2**80, 0.1, math.inf, -0.0, "", "grün \x00 \ud800", b"", b"\x00\xff", 1 + 2j,
-    [], [1, [2.5, None]], (), (1, "a"), {}, {1: "a", "1": "b", 2.5: None, (1, "x"): True, None: 0, True: 1},
+    [], [1, [2.5, None]], (), (1, "a"), {}, {1: "a", "1": "b", 2.5: None, (1, "x"): True, None: 0, False: 1},
     {1, 2}, frozenset({"a"}), tw.float32, tw.bool, tw.device("cuda:1"), tw.Size([2, 3]), Counter("aab"),
     OrderedDict([("b", 1), ("a", 2)]),
 ]  # fmt: skip

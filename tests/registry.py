@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from thalweg.core.primitive import Primitive
-from thalweg.ops import base, broadcast, costs, index, linalg, random, reduce, rows, sampling, shape
+from thalweg.ops import base, broadcast, conv, costs, index, linalg, pool, random, reduce, rows, sampling, shape
 from thalweg.ops import elementwise as e
+
+from . import windows
 
 
 @dataclass(frozen=True)
@@ -614,5 +616,47 @@ RANDOM = [
     Sample(sampling.pick_distinct, [WEIGHTS, DRAWS], _distinct, {"count": 3}),
 ]
 
-SAMPLES = [*UNARY, *BINARY, *REDUCTIONS, *SHAPES, *INDEXING, *PRODUCTS, *RANDOM]
+
+def _convolutions() -> list[Sample]:
+    rows = []
+    for sizes, kernel, stride, padding, dilation, groups in (
+        ((7,), (3,), (2,), ((1, 2),), (1,), 1),
+        ((5, 4), (2, 3), (1, 2), ((0, 1), (1, 1)), (2, 1), 2),
+        ((3, 4, 3), (2, 1, 2), (1, 1, 1), ((0, 0), (1, 0), (0, 0)), (1, 1, 1), 1),
+    ):
+        params = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+        out = conv.output_sizes(sizes, kernel, stride, padding, dilation)
+        x, w, y = (2, 2, *sizes), (4, 2 // groups, *kernel), (2, 4, *out)
+        unfit = ((x, (*w[:1], 3, *kernel)), (x, w[:-1]))
+        rows += [
+            Sample(conv.convolution, [x, w], windows.convolved, params, misfits=unfit),
+            Sample(conv.convolution_input, [y, w], windows.convolved_back, {"sizes": sizes, **params}),
+            Sample(conv.convolution_weight, [x, y], windows.correlated, {"kernel": kernel, **params}),
+        ]
+    return rows
+
+
+def _pools() -> list[Sample]:
+    rows = []
+    for full, kernel, stride, padding, dilation, out in (
+        ((2, 7), (3,), (2,), (1,), (1,), (4,)),
+        ((2, 5, 6), (2, 2), (2, 3), (0, 1), (2, 1), (2, 3)),
+        ((4, 4), (2, 2), (2, 2), (0, 0), (1, 1), (2, 2)),
+        ((1, 3, 3, 4), (2, 1, 2), (1, 1, 2), (1, 0, 0), (1, 1, 1), (4, 3, 2)),
+    ):
+        params = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation, "counts": out}
+        lead, sizes = full[: len(full) - len(out)], full[len(full) - len(out) :]
+        ranking = np.random.default_rng(5).permutation(math.prod(full)).reshape(full) / 7
+        rows += [
+            Sample(pool.max_pool, [full], windows.largest, params, kinds="fiu"),
+            Sample(pool.max_pool_indices, [full], windows.largest_places, params, kinds="fi"),
+            Sample(pool.max_pool_at, [full, ranking], windows.at_largest, params),
+            Sample(pool.max_pool_adjoint, [(*lead, *out), ranking], windows.to_largest, params),
+            Sample(pool.sum_pool, [full], windows.summed, params),
+            Sample(pool.sum_pool_adjoint, [(*lead, *out)], windows.summed_back, {"sizes": sizes, **params}),
+        ]
+    return rows
+
+
+SAMPLES = [*UNARY, *BINARY, *REDUCTIONS, *SHAPES, *INDEXING, *PRODUCTS, *_convolutions(), *_pools(), *RANDOM]
 WITH_SPECIAL_VALUES = list({s.primitive.name: s for s in UNARY if s.special}.values())

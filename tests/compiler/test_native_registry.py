@@ -18,7 +18,8 @@ ROUNDED = {  # all others give the same bits
     "rsqrt", "exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "erf", "sin", "cos", "pow", "atan2",
     "floor_divide", "remainder", "fmod", "sum", "mean", "prod", "matmul", "linear", "linear_relu", "softmax",
     "log_softmax", "cross_entropy_rows", "cross_entropy_slope", "cross_entropy_mean", "mean_squared_error",
-    "binary_cross_entropy", "normal",
+    "binary_cross_entropy", "normal", "convolution", "convolution_input", "convolution_weight", "sum_pool",
+    "sum_pool_adjoint", "max_pool_adjoint",
 }  # fmt: skip
 DTYPES = ("float32", "float64", "float16", "int64", "int32", "int8", "uint8", "bool")
 ROUNDING = {2: 4e-3, 4: 1e-5, 8: 1e-13}  # relative

@@ -14,7 +14,8 @@ from .registers import Combine, in_memory, in_register
 
 __all__ = ["ColumnCode"]
 
-AHEAD = 4  # partial results of the innermost reduced axis, so that additions need not wait for one another
+AHEAD = 4  # partial results of the innermost reduced axis, so that additions need not wait for one another; each
+# element is added up in the same order whatever vectors go together
 
 
 class ColumnCode:
@@ -31,13 +32,25 @@ class ColumnCode:
         dims = self.node.params["dims"]
         axes = [i for i, n in enumerate(self.x.shape) if n != 1]
         self.kept = [i for i in axes if i not in dims]
-        self.reduced = [i for i in axes if i in dims]
+        self.sums = self.joined([i for i in axes if i in dims])
         size = max(self.x.dtype.itemsize, self.node.dtype.itemsize, 4)
         self.width = target.vector_bytes // size if self.kept else 1
         while self.width > 1 and self.kept and self.x.shape[self.kept[-1]] <= self.width // 2:
             self.width //= 2
         strides = [s for s, n in zip(contiguous(self.node.shape), self.node.shape, strict=True) if n != 1]
         self.out_strides = dict(zip(self.kept, strides, strict=True))
+
+        self.together = self.target.registers // 8 if self.width > 1 else 1
+
+    def joined(self, reduced: list[int]) -> list[tuple[int, int]]:
+        """The reduced axes as loops, size and stride; neighbours whose elements lie in one row are one."""
+        loops: list[tuple[int, int]] = []
+        for i in reduced:
+            n, stride = self.x.shape[i], self.layout.strides[i]
+            if loops and loops[-1][1] == n * stride:
+                n *= loops.pop()[0]
+            loops.append((n, stride))
+        return loops
 
     def write(self) -> Function:
         f = self.f
@@ -56,7 +69,7 @@ class ColumnCode:
         start: Any = f.params[1] if depth == 0 else 0
         stop: Any = f.params[2] if depth == 0 else (self.x.shape[self.kept[depth]] if self.kept else 1)
         if not self.kept:
-            self.vector(source, target, None)
+            self.vectors(source, target, None, 1)
             return
         axis = self.kept[depth]
         if depth < len(self.kept) - 1:
@@ -65,17 +78,19 @@ class ColumnCode:
             return
         first = integer(start) if isinstance(start, int) else start
         last = integer(stop) if isinstance(stop, int) else stop
-        full = f.binary("sub", last, integer(self.width - 1))
-        with f.loop(first, full, self.width) as loop:
-            self.vector(self.step(source, axis, loop.index), self.out(target, axis, loop.index), None)
+        for count in (self.together, 1):
+            full = f.binary("sub", last, integer(count * self.width - 1))
+            with f.loop(first, full, count * self.width) as loop:
+                here = self.step(source, axis, loop.index), self.out(target, axis, loop.index)
+                self.vectors(*here, None, count)
+            length = f.binary("sub", last, first)
+            first = f.add(first, f.mul(f.emit(f"udiv {length}, {count * self.width}", "i64"), count * self.width))
         if self.width == 1:
             return
-        length = f.binary("sub", last, first)
-        left = f.binary("and", length, integer(self.width - 1))
+        left = f.binary("sub", last, first)
         with f.when(f.emit(f"icmp ne {left}, 0", "i1")):
-            index = f.binary("sub", last, left)
             mask = mask_below(f, left, self.width)
-            self.vector(self.step(source, axis, index), self.out(target, axis, index), mask)
+            self.vectors(self.step(source, axis, first), self.out(target, axis, first), mask, 1)
 
     def step(self, pointer: Value, axis: int, index: Value) -> Value:
         return self.f.offset(pointer, self.f.mul(index, self.layout.strides[axis]), self.type(self.x))
@@ -83,43 +98,55 @@ class ColumnCode:
     def out(self, pointer: Value, axis: int, index: Value) -> Value:
         return self.f.offset(pointer, self.f.mul(index, self.out_strides[axis]), self.type(self.node))
 
-    def vector(self, source: Value, target: Value, mask: Value | None) -> None:
-        """One vector of results."""
+    def vectors(self, source: Value, target: Value, mask: Value | None, count: int) -> None:
+        """A few vectors of results, beside each other."""
         emit = Lanes(self.f, self.memory.module, self.width, self.target)
         neutral = emit.constant(Combine.neutral(self.node), self.node.dtype)
-        total = self.reduce(emit, 0, source, neutral, mask)
+        totals = self.reduce(emit, 0, source, [neutral] * count, mask)
         stride = self.out_strides[self.kept[-1]] if self.kept else 1
-        store_vector(self.f, in_memory(self.f, total), target, stride, mask)
+        for v, total in enumerate(totals):
+            place = self.f.offset(target, v * self.width * stride, self.type(self.node))
+            store_vector(self.f, in_memory(self.f, total), place, stride, mask)
 
-    def reduce(self, emit: Lanes, depth: int, source: Value, total: Lane, mask: Value | None) -> Lane:
-        """``total`` with everything along the reduced axes from ``depth`` on."""
+    def reduce(self, emit: Lanes, depth: int, source: Value, totals: list[Lane], mask: Value | None) -> list[Lane]:
+        """``totals`` with everything along the reduced axes from ``depth`` on."""
         f, dtype = self.f, self.node.dtype
-        if depth == len(self.reduced):
-            return Combine.pair(emit, self.node, total, self.load(emit, source, mask))
-        axis = self.reduced[depth]
-        n = self.x.shape[axis]
-        if depth < len(self.reduced) - 1 or n < 2 * AHEAD:
-            with f.loop(0, n, 1, [total.value]) as loop:
-                inner = self.step(source, axis, loop.index)
-                loop.next = [self.reduce(emit, depth + 1, inner, Lane(loop.values[0], dtype), mask).value]
-            return Lane(loop.results[0], dtype)
+        if depth == len(self.sums):
+            return [self.pair(emit, t, self.load(emit, source, mask, v)) for v, t in enumerate(totals)]
+        n, stride = self.sums[depth]
+        if depth < len(self.sums) - 1 or n < 2 * AHEAD:
+            with f.loop(0, n, 1, [t.value for t in totals]) as loop:
+                inner = self.along(source, stride, loop.index)
+                before = [Lane(v, dtype) for v in loop.values]
+                loop.next = [t.value for t in self.reduce(emit, depth + 1, inner, before, mask)]
+            return [Lane(v, dtype) for v in loop.results]
         neutral = emit.constant(Combine.neutral(self.node), dtype)
-        carried = [total.value, *[neutral.value] * (AHEAD - 1)]
+        count = len(totals)
+        carried = [*(t.value for t in totals), *[neutral.value] * (count * (AHEAD - 1))]
         with f.loop(0, n - AHEAD + 1, AHEAD, carried) as loop:
-            after = []
-            for i, value in enumerate(loop.values):
-                inner = self.step(source, axis, f.add(loop.index, i))
-                after.append(Combine.pair(emit, self.node, Lane(value, dtype), self.load(emit, inner, mask)).value)
-            loop.next = after
+            rows = [self.along(source, stride, f.add(loop.index, i)) for i in range(AHEAD)]
+            loop.next = [
+                self.pair(emit, Lane(value, dtype), self.load(emit, rows[i // count], mask, i % count)).value
+                for i, value in enumerate(loop.values)
+            ]
         parts = [Lane(v, dtype) for v in loop.results]
         for i in range(n - n % AHEAD, n):
-            inner = self.step(source, axis, integer(i))
-            parts[i % AHEAD] = Combine.pair(emit, self.node, parts[i % AHEAD], self.load(emit, inner, mask))
-        half = [Combine.pair(emit, self.node, a, b) for a, b in zip(parts[:2], parts[2:], strict=True)]
-        return Combine.pair(emit, self.node, *half)
+            inner, first = self.along(source, stride, integer(i)), i % AHEAD * count
+            for v in range(count):
+                parts[first + v] = self.pair(emit, parts[first + v], self.load(emit, inner, mask, v))
+        half = [self.pair(emit, a, b) for a, b in zip(parts[: 2 * count], parts[2 * count :], strict=True)]
+        return [self.pair(emit, a, b) for a, b in zip(half[:count], half[count:], strict=True)]
 
-    def load(self, emit: Lanes, source: Value, mask: Value | None) -> Lane:
+    def pair(self, emit: Lanes, a: Lane, b: Lane) -> Lane:
+        return Combine.pair(emit, self.node, a, b)
+
+    def along(self, pointer: Value, stride: int, index: Value) -> Value:
+        return self.f.offset(pointer, self.f.mul(index, stride), self.type(self.x))
+
+    def load(self, emit: Lanes, source: Value, mask: Value | None, vector: int) -> Lane:
+        """The operand's elements for the vector of this number."""
         stride = self.layout.strides[self.kept[-1]] if self.kept else 0
-        raw = load_vector(self.f, source, stride, self.type(self.x), self.width, mask)
+        place = self.f.offset(source, vector * self.width * stride, self.type(self.x))
+        raw = load_vector(self.f, place, stride, self.type(self.x), self.width, mask)
         value = in_register(self.f, Lane(raw, self.x.dtype))
         return value if value.dtype == self.node.dtype else emit.convert(value, self.node.dtype)

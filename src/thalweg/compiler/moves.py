@@ -73,6 +73,17 @@ class View:
         key = [slice(None, None, -1) if i in dims else slice(None) for i in range(self.ndim)]
         return self.part(*key)
 
+    def windows(
+        self, kernel: Sequence[int], out: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
+    ) -> View:
+        """All windows over the last axes: (..., *kernel, *out), elements of which may lie at one place."""
+        lead = self.ndim - len(kernel)
+        steps = self.strides[lead:]
+        by_element = (s * d for s, d in zip(steps, dilation, strict=True))
+        by_window = (s * d for s, d in zip(steps, stride, strict=True))
+        shape, strides = (*self.shape[:lead], *kernel, *out), (*self.strides[:lead], *by_element, *by_window)
+        return View(self.base, self.offset, shape, strides, self.dtype)
+
     @staticmethod
     def _sure(view: View | None) -> View:
         assert view is not None
@@ -227,13 +238,15 @@ class Line:
         done = 0
         sizes = [target.dtype.itemsize, source.dtype.itemsize if isinstance(source, View) else 1, 2]
         width = self.code.target.vector_bytes // max(sizes)
-        if straight and self.source_step in (0, 1, -1) and self.n >= width:
-            done = self.n - self.n % width
-            with self.f.loop(0, done, width) as loop:
-                self.some(self.code.lanes(width), loop.index)
-        if done < self.n:
-            with self.f.loop(done, self.n) as loop:
-                self.some(self.code.emit, loop.index)
+        if not straight or self.source_step not in (0, 1, -1):
+            width = 1
+        while done < self.n:
+            if self.n - done >= width:
+                end = self.n - (self.n - done) % width
+                with self.f.loop(done, end, width) as loop:
+                    self.some(self.code.lanes(width), loop.index)
+                done = end
+            width //= 2
 
     def plain(self, source: View) -> bool:
         """Whether bytes can be copied as they are."""

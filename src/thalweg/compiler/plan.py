@@ -19,7 +19,7 @@ __all__ = ["FIRST_SLOT", "FOUND", "Plan"]
 ALIGN = 64
 FOUND = 2  # the slot for the element that made a check fail
 FIRST_SLOT = 3  # of the context: the arena, the callback and FOUND stand before the inputs
-SCRATCH = 192 * 1024  # bytes; it lies on the stack
+SCRATCH = 320 * 1024  # bytes; it lies on the stack
 
 
 class Plan:
@@ -145,7 +145,7 @@ class Plan:
 WORTH_THREADS = 1_200_000  # elementary operations, about 12 microseconds
 CHUNK_WORK = 2_500_000
 MOST_CHUNKS = 64
-PANEL_ROWS = 48  # for which packing a panel of B pays
+PANEL_ROWS = 128  # for which packing a panel of B pays
 PANEL_COLUMNS = 32  # that go through the products together
 SHORTEST = 4  # rows; the products treat fewer in another way, with another rounding
 

@@ -165,7 +165,6 @@ class _Scheduler:
 
     def row_of(self, kernel: Kernel, x: Node, stride: int) -> bool:
         """Whether the kernel's row i reads only elements from i * stride on, and less than stride of them, of x."""
-        layout = self.layouts[x]
         if isinstance(kernel, Product):
             product = kernel.members[0]
             if kernel.by_columns or len(x.shape) != len(product.shape):

@@ -112,8 +112,8 @@ class Primitive:
         """The output's NumPy dtype; the first input's unless a subclass says otherwise."""
         return next(x.dtype for x in inputs if hasattr(x, "dtype"))
 
-    def batch(self, size: int, inputs: tuple[Any, ...], axes: tuple[int | None, ...], **params: Any) -> Any:
-        """The output, with its batch axis, for inputs that carry a batch of ``size`` along ``axes``."""
+    def batch(self, size: int, inputs: tuple[Any, ...], batched: tuple[bool, ...], **params: Any) -> Any:
+        """The output, with a batch as axis 0, for inputs of which those that are ``batched`` have it as axis 0."""
         raise NotImplementedError(f"{self.name} has no batching rule")
 
     def compose(self, *inputs: Any, **params: Any) -> Any:

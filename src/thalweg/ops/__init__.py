@@ -3,6 +3,7 @@
 from . import (
     base,
     broadcast,
+    conv,
     costs,
     creation,
     elementwise,
@@ -12,6 +13,7 @@ from . import (
     inplace,
     linalg,
     methods,
+    pool,
     random,
     reduce,
     rows,
@@ -20,6 +22,6 @@ from . import (
 )
 
 __all__ = [
-    "base", "broadcast", "costs", "creation", "elementwise", "functions", "index", "indexing", "inplace", "linalg",
-    "methods", "random", "reduce", "rows", "shape", "shaping",
+    "base", "broadcast", "conv", "costs", "creation", "elementwise", "functions", "index", "indexing",
+    "inplace", "linalg", "methods", "pool", "random", "reduce", "rows", "shape", "shaping",
 ]  # fmt: skip

@@ -8,13 +8,32 @@ from __future__ import annotations
 
 from math import e, inf, nan, pi
 
-from . import autograd, io, nn, optim, utils
+from . import (
+    accelerator,
+    amp,
+    autograd,
+    backends,
+    cuda,
+    distributed,
+    io,
+    mps,
+    nn,
+    optim,
+    random,
+    testing,
+    types,
+    utils,
+    version,
+    xpu,
+)
+from .amp import autocast, is_autocast_available
 from .compiler import compile
 from .core import device as _device
 from .core import dtypes as _dtypes
 from .core import layouts as _layouts
 from .core import modes as _modes
 from .core import parallel as _parallel
+from .core import settings as _settings
 from .core.device import *
 from .core.dtypes import *
 from .core.dtypes import bool_ as bool
@@ -27,11 +46,13 @@ from .core.dtypes import int64 as long
 from .core.layouts import *
 from .core.modes import *
 from .core.parallel import *
+from .core.settings import *
 from .core.tensor import Size, Tensor
 from .io.saving import load, save
 from .ops import creation as _creation
 from .ops import functions as _functions
 from .ops import legacy as _legacy
+from .ops import queries as _queries
 from .ops import random as _random
 from .ops import shaping as _shaping
 from .ops.creation import *
@@ -85,81 +106,21 @@ from .ops.elementwise import round_ as round
 from .ops.functions import *
 from .ops.legacy import *
 from .ops.printing import set_printoptions
+from .ops.queries import *
 from .ops.random import *
 from .ops.shaping import *
 from .ops.shaping import where_ as where
 from .version import __version__
 
 __all__ = [
-    "Size",
-    "Tensor",
-    "__version__",
-    "abs",
-    "atan2",
-    "autograd",
-    "bitwise_and",
-    "bitwise_not",
-    "bitwise_or",
-    "bitwise_xor",
-    "bool",
-    "ceil",
-    "compile",
-    "cos",
-    "double",
-    "e",
-    "eq",
-    "erf",
-    "exp",
-    "expm1",
-    "float",
-    "floor",
-    "floor_divide",
-    "fmod",
-    "ge",
-    "gt",
-    "half",
-    "inf",
-    "int",
-    "io",
-    "isfinite",
-    "isinf",
-    "isnan",
-    "le",
-    "load",
-    "log",
-    "log1p",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logical_xor",
-    "long",
-    "lt",
-    "maximum",
-    "minimum",
-    "mul",
-    "nan",
-    "ne",
-    "neg",
-    "nn",
-    "optim",
-    "pi",
-    "pow",
-    "reciprocal",
-    "relu",
-    "remainder",
-    "round",
-    "rsqrt",
-    "save",
-    "set_printoptions",
-    "short",
-    "sigmoid",
-    "sign",
-    "sin",
-    "sqrt",
-    "tanh",
-    "trunc",
-    "utils",
-    "where",
+    "Size", "Tensor", "__version__", "abs", "accelerator", "amp", "atan2", "autocast", "autograd", "backends",
+    "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "bool", "ceil", "compile", "cos", "cuda",
+    "distributed", "double", "e", "eq", "erf", "exp", "expm1", "float", "floor", "floor_divide", "fmod", "ge", "gt",
+    "half", "inf", "int", "io", "is_autocast_available", "isfinite", "isinf", "isnan", "le", "load", "log", "log1p",
+    "logical_and", "logical_not", "logical_or", "logical_xor", "long", "lt", "maximum", "minimum", "mps", "mul",
+    "nan", "ne", "neg", "nn", "optim", "pi", "pow", "random", "reciprocal", "relu", "remainder", "round", "rsqrt",
+    "save", "set_printoptions", "short", "sigmoid", "sign", "sin", "sqrt", "tanh", "testing", "trunc", "types",
+    "utils", "version", "where", "xpu",
 ]  # fmt: skip
 __all__ += _device.__all__
 __all__ += _layouts.__all__
@@ -169,5 +130,7 @@ __all__ += _parallel.__all__
 __all__ += _creation.__all__
 __all__ += _functions.__all__
 __all__ += _legacy.__all__
+__all__ += _queries.__all__
+__all__ += _settings.__all__
 __all__ += _random.__all__
 __all__ += _shaping.__all__

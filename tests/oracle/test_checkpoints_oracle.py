@@ -320,7 +320,7 @@ def test_a_compressed_record_is_refused():
         for name in zipfile.ZipFile(file).namelist():
             out.writestr(name, zipfile.ZipFile(file).read(name))
     bomb.seek(0)
-    with pytest.raises(CheckpointError, match="which torch.save never does"):
+    with pytest.raises(CheckpointError, match=r"which torch\.save never does"):
         load_torch(bomb)
 
 

@@ -25,7 +25,7 @@ from .memory import Memory, ir_type
 from .philox import Draw
 from .selections import selected
 
-__all__ = ["KERNEL", "Moves", "View", "special"]
+__all__ = ["KERNEL", "Moves", "View", "row_rule", "special"]
 
 KERNEL = [("ptr", "ctx"), ("i64", "lo"), ("i64", "hi"), ("ptr", "scratch")]
 
@@ -299,6 +299,13 @@ def joined_axes(shape: Sequence[int], strides: Sequence[Sequence[int]]) -> tuple
     return sizes, steps
 
 
+def row_rule(node: Node) -> Any:
+    """How a node is computed row by row, as ``Primitive.by_rows`` says; None if it is not."""
+    if type(node.op).lower is Primitive.lower or not node.shape:
+        return None
+    return node.op.by_rows(*node.inputs, **node.params)
+
+
 def special(
     node: Node, name: str, layouts: dict[Node, Layout], memory: Memory, target: Any, plan: Any,
     write: Callable[..., None] | None,
@@ -309,12 +316,18 @@ def special(
     f = Function(name, KERNEL, attributes=target.attributes)
     code = Moves(f, node, layouts, memory, target, plan)
     views = [code.view(x) for x in node.inputs]
-    if node.size and write is None and node.op.by_rows:
+    rule = row_rule(node) if write is None else None
+    if not node.size:
+        f.ret()
+        return f
+    if rule is None:
+        (write or node.op.lower)(code, *views, **node.params)
+    else:
         with f.loop(f.params[1], f.params[2]) as loop:
             whole, code.out = code.out, code.at(code.out, loop.index)
-            node.op.lower(code, *(code.at(v, loop.index) if isinstance(v, View) else v for v in views), **node.params)
+            pairs = zip(views, rule[0], strict=True)
+            parts = (code.at(v, loop.index) if part and isinstance(v, View) else v for v, part in pairs)
+            node.op.lower(code, *parts, **rule[1])
             code.out = whole
-    elif node.size:
-        (write or node.op.lower)(code, *views, **node.params)
     f.ret()
     return f

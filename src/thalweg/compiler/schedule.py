@@ -16,6 +16,7 @@ from .fuse import REDUCTIONS, Columns, Kernel, Loop, Product, Special, Test, rea
 from .graph import Node
 from .layout import Layout, contiguous, is_view
 from .memory import Access
+from .moves import row_rule
 
 __all__ = ["Region", "Schedule", "schedule"]
 
@@ -173,7 +174,9 @@ class _Scheduler:
                 return False
             return self.is_row(x, kernel.rows, stride)
         if isinstance(kernel, Special):
-            return kernel.rows > 1 and self.is_row(x, kernel.rows, stride)
+            node, rule = kernel.members[0], row_rule(kernel.members[0])
+            whole = rule is None or any(y is x and not part for y, part in zip(node.inputs, rule[0], strict=True))
+            return not whole and self.is_row(x, kernel.rows, stride)
         if not isinstance(kernel, Loop):
             return False
         rank = len(kernel.domain)
@@ -264,7 +267,7 @@ def set_rows(kernel: Kernel, layouts: dict[Node, Layout], threads: int) -> None:
         kernel.rows = kernel.members[0].shape[1 if kernel.by_columns else 0]
     elif isinstance(kernel, Special):
         node = kernel.members[0]
-        kernel.rows = node.shape[0] if node.op.by_rows and node.shape else 1
+        kernel.rows = node.shape[0] if row_rule(node) else 1
     elif isinstance(kernel, Columns):
         kept = [n for n in kernel.members[0].shape if n != 1]
         kernel.rows = kept[0] if kept else 1

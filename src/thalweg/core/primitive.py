@@ -57,8 +57,6 @@ class Primitive:
         saves_output: whether they read the output.
         outlines: whether they read the shapes or dtypes of inputs that are not saved.
         differentiable: False for operations whose derivative is zero or undefined everywhere.
-        by_rows: the output at i along the first axis depends on the inputs at i only; ``lower`` writes the code for
-            one i, and is given what is there.
         real: integer inputs are converted to the default dtype first, by ``promote``.
 
     A subclass defines ``forward(*inputs, **params)`` on ndarrays and, for each differentiable input i, a method
@@ -74,7 +72,6 @@ class Primitive:
     saves_output: ClassVar[bool] = False
     outlines: ClassVar[bool] = False
     differentiable: ClassVar[bool] = True
-    by_rows: ClassVar[bool] = False
     real: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
@@ -127,6 +124,14 @@ class Primitive:
         the first one outside.
         """
         return ()
+
+    def by_rows(self, *inputs: Any, **params: Any) -> tuple[tuple[bool, ...], dict[str, Any]] | None:
+        """Whether the output at i along the first axis can be computed by ``lower`` from parts of the inputs alone.
+
+        If so: for each input whether its part is what it holds at i (otherwise all of it), and the parameters for
+        these parts, which lack the first axis.
+        """
+        return None
 
     def lower(self, emit: Any, *inputs: Any, **params: Any) -> Any:
         """Native code for one or several elements at once; elementwise primitives only.

@@ -71,6 +71,10 @@ class Take(Primitive):
     def pullback_0(self, dy: Any, y: Any, x: Any, *indices: Any, pattern: tuple[Any, ...]) -> Any:
         return take_adjoint(dy, *indices, pattern=pattern, shape=x.shape)
 
+    def by_rows(self, x: Any, *indices: Any, pattern: tuple[Any, ...]) -> Any:
+        one = len(indices) == 1 and indices[0].ndim > 0 and pattern[0] == "array"
+        return ((False, True), {"pattern": pattern}) if one else None
+
     def lower(self, code: Any, x: Any, *indices: Any, pattern: tuple[Any, ...]) -> None:
         with code.selected(x, indices, pattern, code.out) as (place, part):
             code.copy(place, part)
@@ -171,6 +175,9 @@ class Gather(Primitive):
         zeros = np.zeros(x.shape, x.dtype)
         return scatter_add(zeros, index, dy, dim=dim)
 
+    def by_rows(self, x: Any, index: Any, dim: int) -> Any:
+        return ((True, True), {"dim": dim - 1}) if dim > 0 else None
+
     def lower(self, code: Any, x: Any, index: Any, dim: int) -> None:
         with code.each(index.shape) as position:
             place = _place(code, x, index, position, dim)
@@ -194,6 +201,10 @@ class ScatterAdd(Primitive):
 
     def limits(self, x: Any, index: Any, src: Any, dim: int) -> Any:
         return _place_limits(self.name, index, x.shape, dim)
+
+    def by_rows(self, x: Any, index: Any, src: Any, dim: int) -> Any:
+        alike = dim > 0 and index.shape[0] == x.shape[0]
+        return ((True, True, True), {"dim": dim - 1}) if alike else None
 
     def pullback_0(self, dy: Any, y: Any, x: Any, index: Any, src: Any, dim: int) -> Any:
         return dy

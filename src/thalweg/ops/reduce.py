@@ -120,6 +120,9 @@ class _Arg(Primitive):
     def dtype(self, *inputs: Any, **params: Any) -> Any:
         return INT64
 
+    def by_rows(self, x: Any, dim: int, keepdim: bool) -> Any:
+        return ((True,), {"dim": dim - 1, "keepdim": keepdim}) if dim > 0 else None
+
     def lower(self, code: Any, x: Any, dim: int, keepdim: bool) -> None:
         """The first one that none before equals or exceeds; the first NaN comes before all others."""
         _refuse_empty(x, (dim,), self.name)
@@ -200,6 +203,9 @@ class Cumsum(Primitive):
 
     def pullback_0(self, dy: Any, y: Any, x: Any, dim: int) -> Any:
         return flip(cumsum(flip(dy, dims=(dim,)), dim=dim), dims=(dim,))
+
+    def by_rows(self, x: Any, dim: int) -> Any:
+        return ((True,), {"dim": dim - 1}) if dim > 0 else None
 
     def lower(self, code: Any, x: Any, dim: int) -> None:
         f, emit, out = code.f, code.emit, code.out

@@ -144,6 +144,9 @@ class Flip(Primitive):
     def pullback_0(self, dy: Any, y: Any, x: Any, dims: tuple[int, ...]) -> Any:
         return flip(dy, dims=dims)
 
+    def by_rows(self, x: Any, dims: tuple[int, ...]) -> Any:
+        return ((True,), {"dims": tuple(i - 1 for i in dims)}) if 0 not in dims else None
+
     def lower(self, code: Any, x: Any, dims: tuple[int, ...]) -> None:
         code.copy(x.reversed(dims), code.out)
 
@@ -182,6 +185,9 @@ class Cat(Primitive):
             start = end
         return cotangents
 
+    def by_rows(self, *inputs: Any, dim: int) -> Any:
+        return ((True,) * len(inputs), {"dim": dim - 1}) if dim > 0 else None
+
     def lower(self, code: Any, *inputs: Any, dim: int) -> None:
         start = 0
         for x in inputs:
@@ -203,6 +209,9 @@ class Pad(Primitive):
 
     def pullback_0(self, dy: Any, y: Any, x: Any, widths: tuple[tuple[int, int], ...], value: float) -> Any:
         return _index(dy, index=tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, widths, strict=True)))
+
+    def by_rows(self, x: Any, widths: tuple[tuple[int, int], ...], value: float) -> Any:
+        return ((True,), {"widths": widths[1:], "value": value}) if widths and widths[0] == (0, 0) else None
 
     def lower(self, code: Any, x: Any, widths: tuple[tuple[int, int], ...], value: float) -> None:
         for axis, (before, after) in enumerate(widths):  # the borders that no axis before has filled

@@ -33,7 +33,9 @@ def output_sizes(sizes: Sizes, kernel: Sizes, stride: Sizes, padding: Padding, d
 class _Windows(Primitive):
     linear = True
     outlines = True
-    by_rows = True
+
+    def by_rows(self, x: Any, **params: Any) -> Any:
+        return (True,), params
 
     def batch(self, size: int, inputs: tuple[Any, ...], batched: tuple[bool, ...], **params: Any) -> Any:
         (x,) = inputs

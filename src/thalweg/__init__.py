@@ -6,6 +6,7 @@ https://en.wikipedia.org/wiki/Thalweg for the name.
 
 from __future__ import annotations
 
+import typing as _typing
 from math import e, inf, nan, pi
 
 from . import (
@@ -49,6 +50,7 @@ from .core.parallel import *
 from .core.settings import *
 from .core.tensor import Size, Tensor
 from .io.saving import load, save
+from .missing import Missing as _Missing
 from .ops import creation as _creation
 from .ops import functions as _functions
 from .ops import legacy as _legacy
@@ -134,3 +136,6 @@ __all__ += _queries.__all__
 __all__ += _settings.__all__
 __all__ += _random.__all__
 __all__ += _shaping.__all__
+
+if not _typing.TYPE_CHECKING:  # a type checker would take every name for one that exists
+    __getattr__ = _Missing(__name__)

@@ -1,5 +1,7 @@
 """Differentiation: ``backward``, ``grad``, grad modes, hooks, custom Functions and gradient checks."""
 
+import typing as _typing
+
 from ..core.backward import backward, grad
 from ..core.modes import (
     enable_grad,
@@ -9,6 +11,7 @@ from ..core.modes import (
     no_grad,
     set_grad_enabled,
 )
+from ..missing import Missing as _Missing
 from .function import Function, FunctionCtx, once_differentiable
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 
@@ -28,3 +31,6 @@ __all__ = [
     "once_differentiable",
     "set_grad_enabled",
 ]
+
+if not _typing.TYPE_CHECKING:  # a type checker would take every name for one that exists
+    __getattr__ = _Missing(__name__)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import typing as _typing
+
+from ..missing import Missing as _Missing
 from . import functional as functional
 from . import init as init
 from . import parameter as parameter
@@ -18,3 +21,6 @@ from .module import *  # noqa: F403
 from .parameter import *  # noqa: F403
 from .parameter_containers import *  # noqa: F403
 from .prototypes import *  # noqa: F403
+
+if not _typing.TYPE_CHECKING:  # a type checker would take every name for one that exists
+    __getattr__ = _Missing(__name__)

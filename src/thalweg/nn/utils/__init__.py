@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import typing as _typing
+
+from ...missing import Missing as _Missing
 from .clip_grad import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from .convert_parameters import parameters_to_vector, vector_to_parameters
 
@@ -13,3 +16,6 @@ __all__ = [
     "parameters_to_vector",
     "vector_to_parameters",
 ]
+
+if not _typing.TYPE_CHECKING:  # a type checker would take every name for one that exists
+    __getattr__ = _Missing(__name__)

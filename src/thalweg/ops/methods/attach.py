@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...core.tensor import Tensor
+from ...missing import mark_methods
 from .. import shaping
 from .changes import InPlace
 from .conversions import Conversions
@@ -27,6 +28,7 @@ def install() -> None:
             if name not in own:
                 setattr(Tensor, name, method)
     Tensor.stack = staticmethod(shaping.stack)  # type: ignore[attr-defined]
+    mark_methods(Tensor)
 
 
 install()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import typing as _typing
+
+from ...missing import Missing as _Missing
 from .collate import default_collate, default_convert
 from .dataset import (
     ChainDataset,
@@ -47,3 +50,6 @@ __all__ = [
     "get_worker_info",
     "random_split",
 ]
+
+if not _typing.TYPE_CHECKING:  # a type checker would take every name for one that exists
+    __getattr__ = _Missing(__name__)

@@ -106,3 +106,9 @@ def test_the_names_are_read_on_the_first_miss_only():
         "hasattr(tw, 'fft'); assert m._data.cache_info().currsize == 1"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_table_of_the_migration_page_is_up_to_date():
+    from .missing_table import PAGE, page
+
+    assert page() == PAGE.read_text(encoding="utf-8"), "run: python -m tests.missing_table"

@@ -15,6 +15,7 @@ import numpy as np
 from thalweg.core.primitive import Primitive
 from thalweg.ops import base, broadcast, conv, costs, index, linalg, pool, random, reduce, rows, sampling, shape
 from thalweg.ops import elementwise as e
+from thalweg.ops import windows as window
 
 from . import windows
 
@@ -625,13 +626,18 @@ def _convolutions() -> list[Sample]:
         ((3, 4, 3), (2, 1, 2), (1, 1, 1), ((0, 0), (1, 0), (0, 0)), (1, 1, 1), 1),
     ):
         params = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-        out = conv.output_sizes(sizes, kernel, stride, padding, dilation)
+        out = window.output_sizes(sizes, kernel, stride, padding, dilation)
         x, w, y = (2, 2, *sizes), (4, 2 // groups, *kernel), (2, 4, *out)
         unfit = ((x, (*w[:1], 3, *kernel)), (x, w[:-1]))
         rows += [
             Sample(conv.convolution, [x, w], windows.convolved, params, misfits=unfit),
             Sample(conv.convolution_input, [y, w], windows.convolved_back, {"sizes": sizes, **params}),
             Sample(conv.convolution_weight, [x, y], windows.correlated, {"kernel": kernel, **params}),
+        ]
+        params = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
+        rows += [
+            Sample(window.windows, [x], windows.laid_out, params),
+            Sample(window.windows_adjoint, [(2, 2, *kernel, *out)], windows.added_up, {"sizes": sizes, **params}),
         ]
     return rows
 

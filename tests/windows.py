@@ -121,3 +121,18 @@ def summed_back(dy: Any, sizes: Any, **params: Any) -> Any:
         for i in places:
             x[i] += dy[o]
     return x
+
+
+def laid_out(x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Any:
+    out = _out(x.shape[2:], kernel, stride, padding, dilation)
+    y = np.zeros((*x.shape[:2], *kernel, *out), x.dtype)
+    for o, k, i in _triples(x.shape[2:], kernel, stride, [a for a, _ in padding], dilation, out):
+        y[(slice(None), slice(None), *k, *o)] = x[(slice(None), slice(None), *i)]
+    return y
+
+
+def added_up(dy: Any, sizes: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Any:
+    x = np.zeros((*dy.shape[:2], *sizes))
+    for o, k, i in _triples(sizes, kernel, stride, [a for a, _ in padding], dilation, dy.shape[2 + len(kernel) :]):
+        x[(slice(None), slice(None), *i)] += dy[(slice(None), slice(None), *k, *o)]
+    return x.astype(dy.dtype)

@@ -6,7 +6,6 @@ https://en.wikipedia.org/wiki/Thalweg for the name.
 
 from __future__ import annotations
 
-import typing as _typing
 from math import e, inf, nan, pi
 
 from . import (
@@ -16,6 +15,7 @@ from . import (
     backends,
     cuda,
     distributed,
+    func,
     io,
     mps,
     nn,
@@ -50,7 +50,7 @@ from .core.parallel import *
 from .core.settings import *
 from .core.tensor import Size, Tensor
 from .io.saving import load, save
-from .missing import Missing as _Missing
+from .missing import explain_missing_names as _explain_missing_names
 from .ops import creation as _creation
 from .ops import functions as _functions
 from .ops import legacy as _legacy
@@ -112,17 +112,18 @@ from .ops.queries import *
 from .ops.random import *
 from .ops.shaping import *
 from .ops.shaping import where_ as where
+from .transforms.vmap import vmap
 from .version import __version__
 
 __all__ = [
     "Size", "Tensor", "__version__", "abs", "accelerator", "amp", "atan2", "autocast", "autograd", "backends",
     "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "bool", "ceil", "compile", "cos", "cuda",
-    "distributed", "double", "e", "eq", "erf", "exp", "expm1", "float", "floor", "floor_divide", "fmod", "ge", "gt",
-    "half", "inf", "int", "io", "is_autocast_available", "isfinite", "isinf", "isnan", "le", "load", "log", "log1p",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "long", "lt", "maximum", "minimum", "mps", "mul",
-    "nan", "ne", "neg", "nn", "optim", "pi", "pow", "random", "reciprocal", "relu", "remainder", "round", "rsqrt",
-    "save", "set_printoptions", "short", "sigmoid", "sign", "sin", "sqrt", "tanh", "testing", "trunc", "types",
-    "utils", "version", "where", "xpu",
+    "distributed", "double", "e", "eq", "erf", "exp", "expm1", "float", "floor", "floor_divide", "fmod", "func",
+    "ge", "gt", "half", "inf", "int", "io", "is_autocast_available", "isfinite", "isinf", "isnan", "le", "load",
+    "log", "log1p", "logical_and", "logical_not", "logical_or", "logical_xor", "long", "lt", "maximum", "minimum",
+    "mps", "mul", "nan", "ne", "neg", "nn", "optim", "pi", "pow", "random", "reciprocal", "relu", "remainder",
+    "round", "rsqrt", "save", "set_printoptions", "short", "sigmoid", "sign", "sin", "sqrt", "tanh", "testing",
+    "trunc", "types", "utils", "version", "vmap", "where", "xpu",
 ]  # fmt: skip
 __all__ += _device.__all__
 __all__ += _layouts.__all__
@@ -137,5 +138,4 @@ __all__ += _settings.__all__
 __all__ += _random.__all__
 __all__ += _shaping.__all__
 
-if not _typing.TYPE_CHECKING:  # a type checker would take every name for one that exists
-    __getattr__ = _Missing(__name__)
+_explain_missing_names()

@@ -18,11 +18,13 @@ __all__ = [
     "MissingNameError",
     "OptimizerError",
     "RunError",
+    "SerializationError",
     "ShapeError",
     "StateDictError",
     "TargetError",
     "ThalwegError",
     "TraceError",
+    "TransformError",
     "WorkerError",
 ]
 
@@ -47,6 +49,10 @@ class AutogradError(ThalwegError, RuntimeError):
     """Differentiation was asked for where it can't be done, or was disturbed by an in-place change."""
 
 
+class CheckpointError(ThalwegError, RuntimeError):
+    """A function that is run again for the backward does not do what it did the first time."""
+
+
 class CompileError(ThalwegError, RuntimeError):
     """A function can't be compiled."""
 
@@ -55,7 +61,7 @@ class DataError(ThalwegError, ValueError):
     """Data, or a file that holds data, can't be read as what it should be."""
 
 
-class CheckpointError(DataError, RuntimeError, pickle.UnpicklingError):
+class SerializationError(DataError, RuntimeError, pickle.UnpicklingError):
     """A checkpoint can't be read or written: damaged, or with something in it that is refused."""
 
 
@@ -99,6 +105,10 @@ class TargetError(ThalwegError, IndexError, RuntimeError):
 
 class TraceError(CompileError):
     """A function does something that a compiled program could not repeat."""
+
+
+class TransformError(ThalwegError, RuntimeError):
+    """A function does something that can't be done for a batch, or along a direction, of arguments."""
 
 
 class WorkerError(ThalwegError, RuntimeError):

@@ -14,7 +14,7 @@ from typing import Any
 
 from .errors import MissingNameError
 
-__all__ = ["Missing", "MissingMethod", "mark_methods", "names_of", "replacement"]
+__all__ = ["Missing", "MissingMethod", "explain_missing_names", "mark_methods", "names_of", "replacement"]
 
 _HERE = Path(__file__).parent
 _COMPLEX = "complex numbers are left out; keep the real and the imaginary part in two tensors"
@@ -23,6 +23,12 @@ _QUANTIZED = "quantized tensors are left out; use float16 or an integer dtype wi
 _SCRIPT = "use tw.compile, which makes native code of a function or a training step"
 _PROCESSES = "training over several processes is left out; tw.set_num_threads uses the cores of one machine"
 _EXPORT = "save the weights by thalweg.io.save_torch or save_file, and export them from PyTorch"
+
+_SPACES = (
+    "", "amp", "autograd", "autograd.functional", "backends", "cuda", "distributions", "func", "linalg", "nn",
+    "nn.functional", "nn.init", "nn.utils", "nn.utils.parametrizations", "nn.utils.parametrize", "nn.utils.rnn",
+    "optim", "optim.lr_scheduler", "optim.swa_utils", "random", "special", "testing", "utils", "utils.data",
+)  # fmt: skip
 
 # What to use instead: by full name, or by the beginning of it.
 _INSTEAD = {
@@ -127,6 +133,14 @@ class Missing:
             full = f"{self.space}.{name}" if self.space else name
             raise MissingNameError(_message(full))
         raise AttributeError(f"module {self.module!r} has no attribute {name!r}", name=name, obj=owner)
+
+
+def explain_missing_names() -> None:
+    """Give thalweg's modules a ``__getattr__`` that knows PyTorch's names; called once all are imported."""
+    for space in _SPACES:
+        module = sys.modules.get(f"thalweg.{space}" if space else "thalweg")
+        if module is not None:
+            vars(module)["__getattr__"] = Missing(module.__name__)
 
 
 class MissingMethod:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import typing as _typing
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .missing import Missing as _Missing
 from .ops.random import default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 
 __all__ = ["default_generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state"]
@@ -38,7 +36,3 @@ def fork_rng(
     finally:
         if enabled:
             set_rng_state(state)
-
-
-if not _typing.TYPE_CHECKING:  # a type checker would take every name for one that exists
-    __getattr__ = _Missing(__name__)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import cmath
-import typing as _typing
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,6 @@ import numpy as np
 
 from .core.tensor import Tensor
 from .errors import ArgumentError
-from .missing import Missing as _Missing
 
 __all__ = ["assert_close"]
 
@@ -144,7 +142,3 @@ def _described(a: Any, e: Any, close: Any, where: str, tolerances: Any) -> str:
         at = tuple(int(i) for i in np.unravel_index(np.nanargmax(np.nan_to_num(values, nan=np.inf)), values.shape))
         lines.append(f"Greatest {kind} difference: {values[at]} at index {at} (up to {allowed} allowed)")
     return "\n".join(lines)
-
-
-if not _typing.TYPE_CHECKING:  # a type checker would take every name for one that exists
-    __getattr__ = _Missing(__name__)

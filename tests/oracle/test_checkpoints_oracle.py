@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import thalweg as tw
-from thalweg.errors import CheckpointError
+from thalweg.errors import SerializationError
 from thalweg.io import load_file, load_torch, save_file, save_torch
 
 torch = pytest.importorskip("torch")
@@ -288,7 +288,7 @@ def test_what_could_run_code_is_refused_by_name(make, name, zipped):
     except (TypeError, AttributeError):
         pytest.skip("PyTorch can't save it either")
     file.seek(0)
-    with pytest.raises(CheckpointError, match=f"the BytesIO can't be read: it holds .*{name}"):
+    with pytest.raises(SerializationError, match=f"the BytesIO can't be read: it holds .*{name}"):
         load_torch(file)
     assert not os.path.exists("/tmp/thalweg_was_here")
 
@@ -302,14 +302,14 @@ def test_no_damage_goes_unnoticed_or_escapes(zipped):
     whole = file.getvalue()
     rng = np.random.default_rng(0)
     for keep in rng.integers(0, len(whole), 60):
-        with pytest.raises(CheckpointError):
+        with pytest.raises(SerializationError):
             load_torch(io.BytesIO(whole[:keep]))
     for _ in range(400):
         damaged = bytearray(whole)
         damaged[rng.integers(0, len(whole))] ^= 1 << rng.integers(0, 8)
         try:
             load_torch(io.BytesIO(bytes(damaged)))
-        except CheckpointError:
+        except SerializationError:
             continue
 
 
@@ -320,7 +320,7 @@ def test_a_compressed_record_is_refused():
         for name in zipfile.ZipFile(file).namelist():
             out.writestr(name, zipfile.ZipFile(file).read(name))
     bomb.seek(0)
-    with pytest.raises(CheckpointError, match=r"which torch\.save never does"):
+    with pytest.raises(SerializationError, match=r"which torch\.save never does"):
         load_torch(bomb)
 
 
@@ -330,5 +330,5 @@ def test_torchscript_is_named():
     file = io.BytesIO()
     torch.jit.save(scripted, file)
     file.seek(0)
-    with pytest.raises(CheckpointError, match="TorchScript"):
+    with pytest.raises(SerializationError, match="TorchScript"):
         load_torch(file)

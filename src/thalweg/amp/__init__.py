@@ -6,13 +6,7 @@ dtype that it has, and results are at least as exact.
 
 from __future__ import annotations
 
-import typing as _typing
-
-from ..missing import Missing as _Missing
 from .autocast import autocast, is_autocast_available
 from .grad_scaler import GradScaler
 
 __all__ = ["GradScaler", "autocast", "is_autocast_available"]
-
-if not _typing.TYPE_CHECKING:  # a type checker would take every name for one that exists
-    __getattr__ = _Missing(__name__)

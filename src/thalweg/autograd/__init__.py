@@ -1,8 +1,6 @@
-"""Differentiation: ``backward``, ``grad``, grad modes, hooks, custom Functions and gradient checks."""
+"""Differentiation: ``backward``, ``grad``, grad modes, hooks, custom Functions, gradient checks, forward mode."""
 
-import typing as _typing
-
-from ..core.backward import backward, grad
+from ..core.backward import backward
 from ..core.modes import (
     enable_grad,
     inference_mode,
@@ -11,9 +9,10 @@ from ..core.modes import (
     no_grad,
     set_grad_enabled,
 )
-from ..missing import Missing as _Missing
+from . import forward_ad, functional
 from .function import Function, FunctionCtx, once_differentiable
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
+from .gradient import grad
 
 __all__ = [
     "Function",
@@ -21,6 +20,8 @@ __all__ = [
     "GradcheckError",
     "backward",
     "enable_grad",
+    "forward_ad",
+    "functional",
     "grad",
     "gradcheck",
     "gradgradcheck",
@@ -31,6 +32,3 @@ __all__ = [
     "once_differentiable",
     "set_grad_enabled",
 ]
-
-if not _typing.TYPE_CHECKING:  # a type checker would take every name for one that exists
-    __getattr__ = _Missing(__name__)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core.backward import grad
+from ..core.backward import gradients
 from ..core.modes import enable_grad
 from ..core.tensor import Tensor, wrap
 from ..errors import GradcheckError
@@ -184,8 +184,8 @@ class _GradientOf:
         if not connected:
             return ()
         ys, dys = zip(*connected, strict=True)
-        gradients = grad(ys, sources, dys, create_graph=True, allow_unused=True)
-        return tuple(g for g in gradients if g is not None)
+        found = gradients(ys, sources, dys, create_graph=True, allow_unused=True)
+        return tuple(g for g in found if g is not None)
 
 
 # -- the arguments ----------------------------------------------------------------------------------------
@@ -302,7 +302,7 @@ def _gradients(outputs: list[Tensor], cotangents: list[Any], sources: list[Tenso
     if not pairs:
         return [np.zeros(x._value.shape) for x in sources]
     ys, dys = zip(*pairs, strict=True)
-    found = grad(ys, sources, dys, retain_graph=True, allow_unused=True)
+    found = gradients(ys, sources, dys, retain_graph=True, allow_unused=True)
     return [np.zeros(x._value.shape) if g is None else g._value for x, g in zip(sources, found, strict=True)]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..core.dtypes import get_default_dtype
 from ..core.modes import state
+from ..core.structure import parts
 from ..core.tape import LEAF
 from ..core.tensor import Tensor
 from ..core.value import SymbolicValue
@@ -23,7 +24,6 @@ from .graph import Graph
 from .guards import held_by, same_objects
 from .program import Executable, Program
 from .report import Text, graph_text, kernels_text, llvm_text
-from .structure import parts
 from .trace import record
 from .variables import Surroundings, python_random_states
 
@@ -54,7 +54,7 @@ class Compiled:
         self._newest: Program | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if state.tracer is not None:  # part of a larger compiled function
+        if state.inside:  # part of a larger compiled function, or of one that is being differentiated or batched
             return self.function(*args, **kwargs)
         if self.check:
             return self._checked(args, kwargs)

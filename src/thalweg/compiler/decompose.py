@@ -9,8 +9,8 @@ import numpy as np
 from ..core.primitive import Primitive
 from ..errors import CompileError
 from ..ops.broadcast import expand
+from ..ops.operators import Operators
 from .graph import CONSTANT, INPUT, Check, Graph, Node, apply, constant
-from .operators import Operators
 
 __all__ = ["Expression", "decompose", "holds"]
 

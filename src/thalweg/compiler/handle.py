@@ -20,10 +20,10 @@ from ..ops import elementwise as e
 from ..ops.base import Elementwise, convert
 from ..ops.broadcast import expand, reshape
 from ..ops.index import index_put
+from ..ops.operators import Operators, arrays_apart
 from ..ops.shape import index, view_scatter
 from .graph import CONSTANT, Node, apply
 from .lines import user_line
-from .operators import Operators, arrays_apart
 
 if TYPE_CHECKING:
     from .trace import Trace

@@ -6,10 +6,10 @@ import logging
 from typing import Any
 
 from ..core.modes import state
+from ..core.structure import parts
 from ..core.tensor import Tensor
 from ..nn.module import Module
 from .compiled import Compiled
-from .structure import parts
 
 __all__ = ["CompiledModule"]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..ops import elementwise as e
+from ..ops.operators import COMPARISONS
 from .graph import Node
 from .handle import Handle
-from .operators import COMPARISONS
 
 if TYPE_CHECKING:
     from .trace import Trace

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ..core.structure import mapped
 from ..core.tensor import Tensor, wrap
 from ..utils.data import DataLoader, Subset, TensorDataset
 from ..utils.data.collate import default_collate
 from ..utils.data.gather import reads_items
-from .structure import mapped
 
 __all__ = ["Results", "Rows", "rows_of"]
 

@@ -11,13 +11,13 @@ import numpy as np
 
 from ..core import tape
 from ..core.primitive import Primitive
+from ..core.structure import mapped
 from ..core.tape import Node
 from ..core.tensor import Tensor, wrap
 from ..errors import AutogradError, CompileError
 from .entry import NOT_CONTIGUOUS, knows_arrays
 from .graph import Graph, evaluate
 from .guards import Source
-from .structure import mapped
 from .trace import NumberResult, Outside, Recording, Result
 
 __all__ = ["Executable", "Interpreted", "Program"]

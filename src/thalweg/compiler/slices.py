@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core import tape
+from ..core.structure import mapped, parts
 from ..core.tensor import Tensor, wrap
 from .blocks import BLOCK, Blocked, blocked
 from .guards import Source
@@ -17,7 +18,6 @@ from .pass_data import Results, Rows
 from .plan import FIRST_SLOT
 from .program import Program
 from .simplify import simplify
-from .structure import mapped, parts
 from .trace import Outside, Result
 
 __all__ = ["leaves", "slices_of"]

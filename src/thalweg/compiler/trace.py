@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.modes import state
 from ..core.primitive import Primitive
+from ..core.structure import mapped
 from ..core.tape import LEAF
 from ..core.tensor import Tensor
 from ..core.value import Tracer
@@ -22,7 +23,6 @@ from .handle import Handle, is_view, operands
 from .lifting import GRAD, VALUE, lifting
 from .lines import user_line
 from .number import Number
-from .structure import mapped
 
 __all__ = ["Gradient", "Recording", "Trace", "record"]
 
@@ -294,6 +294,13 @@ class Trace(Tracer):
         self.generators[generator] = (handle, drawn + blocks)
         return handle, drawn
 
+    def mark(self, generator: Any) -> Any:
+        return self.generators[generator][1] if generator in self.generators else 0
+
+    def rewind(self, generator: Any, mark: Any) -> None:
+        if generator in self.generators:
+            self.generators[generator] = (self.generators[generator][0], mark)
+
     def refuse(self, message: str) -> TraceError:
         return TraceError(f"{user_line()}: {message}")
 
@@ -352,6 +359,7 @@ def record(function: Callable[..., Any], args: Any, kwargs: Any, arguments: list
         raise TraceError(f"{user_line()}: a compiled function can't be traced inside another trace")
     with lifting(trace):
         state.tracer = trace
+        state.inside += 1
         try:
             for x in arguments:
                 x._value  # noqa: B018 - lifts it, so that the arguments are the first inputs
@@ -370,6 +378,7 @@ def record(function: Callable[..., Any], args: Any, kwargs: Any, arguments: list
             recording.floats = floats
         finally:
             state.tracer = None
+            state.inside -= 1
             _restore(trace)
             trace.closed = True
     return recording

@@ -88,6 +88,9 @@ class Surroundings:
             f = getattr(f, "function", f) if type(f).__name__ == "Compiled" else f
             f = getattr(f, "__func__", f)
             f = f.fget if isinstance(f, property) else f
+            wrapped = getattr(f, "__wrapped__", None)  # what vmap, grad and other decorators made a function of
+            if wrapped is not None:
+                stack.append((wrapped, every))
             if isinstance(f, partial):
                 self.variables += [(Source(f, key), getattr(f, key)) for key in ("args", "keywords")]
                 stack.append((f.func, every))

@@ -15,7 +15,7 @@ from .modes import state
 from .tape import Node, Outline, edge_of, mark_changed
 from .tensor import Tensor, wrap
 
-__all__ = ["backward", "grad"]
+__all__ = ["backward", "gradients"]
 
 ndarray = np.ndarray
 
@@ -61,41 +61,18 @@ def backward(
     _accumulate({x: captured[edge] for x, edge in zip(leaves, wanted, strict=True) if edge in captured}, create_graph)
 
 
-def grad(
+def gradients(
     outputs: Any,
     inputs: Any,
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    only_inputs: bool = True,
     allow_unused: bool | None = None,
-    is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Tensor | None, ...]:
-    """The gradients of ``outputs`` by ``inputs``, returned and not accumulated.
-
-    Args:
-        outputs: a tensor or a sequence of them; their gradients are added.
-        inputs: a tensor or a sequence of them, leaves or not.
-        grad_outputs: for each output the cotangent; may be None for outputs of one element.
-        retain_graph: keep what the graph has saved (default: ``create_graph``).
-        create_graph: record the walk, so that the results can be differentiated again.
-        allow_unused: return None for inputs that the outputs do not depend on, instead of an error.
-        is_grads_batched: each of ``grad_outputs`` has a leading axis of cotangents; so have the results.
-        materialize_grads: return zeros instead of None.
-
-    >>> import thalweg as tw
-    >>> x = tw.tensor(2.0, requires_grad=True)
-    >>> (dy,) = tw.autograd.grad(x**3, x, create_graph=True)
-    >>> dy, tw.autograd.grad(dy, x)[0]
-    (tensor(12., grad_fn=<SafeMulBackward>), tensor(12.))
-    """
-    if not only_inputs:
-        raise AutogradError("grad: only_inputs=False is not supported; call backward() to accumulate into the leaves")
+    """The gradients of ``outputs`` by ``inputs``, returned and not accumulated; see ``autograd.grad``."""
     if allow_unused is False and materialize_grads:
         raise AutogradError("grad: materialize_grads=True needs allow_unused=True (or None)")
-    if is_grads_batched:
-        return _batched_grad(outputs, inputs, grad_outputs, create_graph, allow_unused, materialize_grads)
     roots, sources = _as_tuple(outputs), _as_tuple(inputs)
     cotangents = _cotangents(roots, grad_outputs, create_graph, "grad")
     wanted = [edge_of(x) for x in sources]
@@ -117,22 +94,6 @@ def grad(
         else:
             results.append(cotangent if create_graph else wrap(_own(cotangent)))
     return tuple(results)
-
-
-def _batched_grad(
-    outputs: Any, inputs: Any, grad_outputs: Any, create_graph: bool, allow_unused: bool | None, materialize: bool
-) -> tuple[Tensor | None, ...]:
-    """One walk for each cotangent along the leading axis; the results are stacked."""
-    batches = _as_tuple(grad_outputs)
-    rows = [
-        grad(outputs, inputs, tuple(b[i] for b in batches), True, create_graph, True, allow_unused, False, materialize)
-        for i in range(len(batches[0]))
-    ]
-    return tuple(None if column[0] is None else _stacked(column) for column in zip(*rows, strict=True))
-
-
-def _stacked(tensors: Sequence[Any]) -> Tensor:
-    return tensors[0].stack(tensors)  # attached by ops.methods
 
 
 def _as_tuple(x: Any) -> tuple[Any, ...]:
@@ -185,10 +146,10 @@ def _one_like(value: Any, caller: str) -> Any:
     return one
 
 
-def _queue(roots: Sequence[Tensor], starts: list[Any]) -> tuple[dict[Any, Any], list[tuple[int, Node]]]:
+def _queue(roots: Sequence[Tensor], starts: list[Any]) -> tuple[dict[Any, Any], list[tuple[float, Node]]]:
     """The cotangents by edge, and the nodes among the edges as a heap, newest first."""
     pending: dict[Any, Any] = {}
-    heap: list[tuple[int, Node]] = []
+    heap: list[tuple[float, Node]] = []
     for x, dy in zip(roots, starts, strict=True):
         edge = edge_of(x)
         if edge in pending:
@@ -294,7 +255,7 @@ def _useful(roots: Sequence[Tensor], wanted: list[Any]) -> set[Any]:
     return useful
 
 
-def _number(node: Node) -> int:
+def _number(node: Node) -> float:
     return node.number
 
 

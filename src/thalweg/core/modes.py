@@ -28,6 +28,9 @@ class _State(threading.local):
     recording: bool = True
     inference: bool = False
     tracer: Tracer | None = None  # what records a whole function in this thread
+    inside: int = 0  # how many traces and transformations are running: compiled functions are then part of them
+    forward: Any = None  # the level of forward mode that new tensors belong to
+    batches: tuple[Any, ...] = ()  # the batches that functions of one sample are being applied to, outermost first
 
 
 state = _State()

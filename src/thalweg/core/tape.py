@@ -79,7 +79,7 @@ class Node:
         self.params = params
         self.shapes = shapes
         self.hooks: dict[int, Any] | None = None
-        self.number = -next(_stamps)  # negative: heapq pops the smallest, backward wants the newest
+        self.number: float = -next(_stamps)  # negative: heapq pops the smallest, backward wants the newest
 
     def name(self) -> str:
         """The node's name as PyTorch writes it."""

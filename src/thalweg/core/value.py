@@ -22,11 +22,15 @@ class SymbolicValue:
     """A value that interprets primitives. Like arrays it has shape, dtype (NumPy's), ndim and size.
 
     A ``weak`` value is a number that takes the dtype of the arrays it meets, as Python's numbers do.
+
+    Values may be made of others: of those that meet in a primitive the one of the highest ``level`` interprets it, in
+    terms of what it is made of.
     """
 
     __slots__ = ()
 
     weak: bool
+    level: int = 0
 
     shape: tuple[int, ...]
     dtype: Any
@@ -44,9 +48,17 @@ class SymbolicValue:
         """The result of ``primitive(*values, **params)``, at least one of the values being of this class."""
         raise NotImplementedError
 
+    def elements(self) -> Any:
+        """The array, or the value of a lower level, in which all elements of this one are; None if it has none yet."""
+        return None
+
     def copy(self, order: str = "C") -> Any:
         """The same value in memory of its own; itself, where values can't be changed."""
         return self
+
+    def like(self, array: Any) -> Any:
+        """The contents of an array in memory that can hold whatever this value can."""
+        return array
 
 
 class Tracer:
@@ -82,6 +94,14 @@ class Tracer:
         """The state of a Generator, (seed, counter) as a symbolic uint64 vector, and the number of blocks that were
         drawn before; ``blocks`` more are drawn now.
         """
+        raise NotImplementedError
+
+    def mark(self, generator: Any) -> Any:
+        """How many blocks have been drawn from a Generator."""
+        raise NotImplementedError
+
+    def rewind(self, generator: Any, mark: Any) -> None:
+        """Draw from the place of a mark on."""
         raise NotImplementedError
 
     def constant(self, array: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import IO, Any
 
 from ..core.dtypes import dtype
-from ..errors import CheckpointError
+from ..errors import SerializationError
 
 __all__ = ["Constructor", "PickleMachine"]
 
@@ -61,16 +61,16 @@ class PickleMachine:
         """The object of the pickle that begins where the file stands; the file then stands behind it.
 
         Raises:
-            CheckpointError: the pickle is damaged, or holds something that is refused.
+            SerializationError: the pickle is damaged, or holds something that is refused.
         """
         try:
             for code, argument, _ in pickletools.genops(file):
                 self._do(code.name, argument)
             return self.stack.pop()
-        except CheckpointError:
+        except SerializationError:
             raise
         except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
-            raise CheckpointError(f"the pickle in it is damaged ({type(error).__name__}: {error})") from None
+            raise SerializationError(f"the pickle in it is damaged ({type(error).__name__}: {error})") from None
 
     def _do(self, name: str, argument: Any) -> None:
         if name in _VALUES:
@@ -85,7 +85,7 @@ class PickleMachine:
         else:
             method = getattr(self, f"_op_{name.lower()}", None)
             if method is None:
-                raise CheckpointError(f"the pickle in it uses {name}, which no checkpoint needs; it is refused")
+                raise SerializationError(f"the pickle in it uses {name}, which no checkpoint needs; it is refused")
             method(argument)
 
     def _top(self, n: int) -> list[Any]:
@@ -97,7 +97,7 @@ class PickleMachine:
 
     def _op_proto(self, version: int) -> None:
         if version > 5:
-            raise CheckpointError(f"the pickle in it has protocol {version}, and 5 is the newest that is known")
+            raise SerializationError(f"the pickle in it has protocol {version}, and 5 is the newest that is known")
 
     def _op_frame(self, size: int) -> None:
         """The frames of protocol 4 only help a reader to plan."""
@@ -210,7 +210,7 @@ class PickleMachine:
         target, args = self._top(2)
         del self.stack[-2:]
         if not isinstance(target, Constructor) or not isinstance(args, tuple):
-            raise CheckpointError(f"the pickle in it calls {target!r}, which is no function that is known")
+            raise SerializationError(f"the pickle in it calls {target!r}, which is no function that is known")
         self.stack.append(target.make(*args))
 
     _op_newobj = _op_reduce

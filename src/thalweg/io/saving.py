@@ -15,7 +15,7 @@ import numpy as np
 
 from ..core.device import require_cpu
 from ..core.tensor import Tensor, wrap
-from ..errors import CheckpointError
+from ..errors import SerializationError
 from ..nn.parameter import Parameter
 from .files import File, describe, reading, writing
 from .safetensors import native, read_metadata
@@ -45,7 +45,7 @@ def save(obj: Any, f: File, pickle_module: Any = None, pickle_protocol: Any = No
         f: a path, or a file opened in binary mode.
 
     Raises:
-        CheckpointError: something in ``obj`` can't be written, which the message names with its place.
+        SerializationError: something in ``obj`` can't be written, which the message names with its place.
         OSError: the file can't be written.
 
     >>> import io
@@ -66,7 +66,7 @@ def save(obj: Any, f: File, pickle_module: Any = None, pickle_protocol: Any = No
     records = [_record(x, names[p.storage], p) for x, p in zip(encoder.held, places, strict=True)]
     text = json.dumps({"version": _VERSION, "root": root, "tensors": records})
     if len(text) > _MOST_TEXT:
-        raise CheckpointError(
+        raise SerializationError(
             f"save: the structure without its tensors takes {len(text) / 1e6:.0f} MB, more than the format's 90; "
             "make tensors of long lists of numbers"
         )
@@ -126,7 +126,7 @@ def load(
         pickle_module: PyTorch's, without effect, as ``weights_only`` (which always holds) and ``mmap``.
 
     Raises:
-        CheckpointError: the file is damaged or holds something that is refused.
+        SerializationError: the file is damaged or holds something that is refused.
         DeviceError: ``map_location`` is another device than the CPU.
         OSError: the file can't be opened.
     """
@@ -149,8 +149,8 @@ def _read_own(file: IO[bytes], name: str) -> Any:
             return {key: wrap(native(name, key, array)) for key, array in sorted(arrays.items())}
         return _decoded(json.loads(text), arrays)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError) as error:
-        reason = str(error) if isinstance(error, CheckpointError) else f"{type(error).__name__}: {error}"
-        raise CheckpointError(f"load: {name} can't be read: {reason}") from None
+        reason = str(error) if isinstance(error, SerializationError) else f"{type(error).__name__}: {error}"
+        raise SerializationError(f"load: {name} can't be read: {reason}") from None
 
 
 def _parts(content: bytes) -> tuple[dict[str, Any], str | None]:
@@ -161,7 +161,7 @@ def _parts(content: bytes) -> tuple[dict[str, Any], str | None]:
     try:
         arrays = deserialize(content)
     except (SafetensorError, KeyError, ValueError) as error:
-        raise CheckpointError(
+        raise SerializationError(
             f"it is neither a file of tw.save nor one of PyTorch or safetensors, or it is damaged ({error})"
         ) from None
     return arrays, read_metadata(content).get(_KEY)
@@ -169,7 +169,7 @@ def _parts(content: bytes) -> tuple[dict[str, Any], str | None]:
 
 def _decoded(document: Any, arrays: dict[str, Any]) -> Any:
     if document["version"] != _VERSION:
-        raise CheckpointError(f"it has version {document['version']!r} of the format, and {_VERSION} is known")
+        raise SerializationError(f"it has version {document['version']!r} of the format, and {_VERSION} is known")
     return decode(document["root"], _Held(document["tensors"], arrays))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 from numpy.lib.stride_tricks import as_strided
 
-from ..errors import CheckpointError
+from ..errors import SerializationError
 
 __all__ = ["Place", "place_arrays", "row_major", "view_of"]
 
@@ -99,22 +99,22 @@ def view_of(storage: Array, offset: Any, shape: Sequence[Any], strides: Sequence
     """The array at a place of a storage (a vector), once it is certain to lie within it.
 
     Raises:
-        CheckpointError: it does not; ``what`` is what the message calls it.
+        SerializationError: it does not; ``what`` is what the message calls it.
     """
     numbers = [offset, *shape, *strides]
     if len(shape) != len(strides) or not all(type(n) is int and 0 <= n < 2**62 for n in numbers):
-        raise CheckpointError(f"{what}: offset {offset}, shape {shape} and strides {strides} describe no tensor")
+        raise SerializationError(f"{what}: offset {offset}, shape {shape} and strides {strides} describe no tensor")
     count, last = 1, offset
     for n, stride in zip(shape, strides, strict=True):
         count *= n
         last += (n - 1) * stride
     if count and not last < storage.size:
-        raise CheckpointError(
+        raise SerializationError(
             f"{what}: shape {tuple(shape)} with strides {tuple(strides)} from element {offset} on reaches beyond its "
             f"{storage.size} stored elements"
         )
     if count > 2**48:
-        raise CheckpointError(f"{what}: shape {tuple(shape)} has more elements than any machine could use")
+        raise SerializationError(f"{what}: shape {tuple(shape)} has more elements than any machine could use")
     if not count:
         return np.empty(tuple(shape), storage.dtype)
     return as_strided(storage[offset:], tuple(shape), tuple(s * storage.itemsize for s in strides))

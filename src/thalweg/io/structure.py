@@ -12,7 +12,7 @@ import numpy as np
 from ..core.device import device
 from ..core.dtypes import as_numpy_dtype, dtype, from_numpy_dtype
 from ..core.tensor import Size, Tensor
-from ..errors import CheckpointError
+from ..errors import SerializationError
 from .walk import Walk
 
 __all__ = ["Encoder", "decode"]
@@ -88,7 +88,7 @@ def decode(written: Any, held: Callable[[str, int], Any]) -> Any:
     """The structure that an Encoder has written; ``held(kind, number)`` gives the tensors and arrays.
 
     Raises:
-        CheckpointError: it is nothing that an Encoder writes.
+        SerializationError: it is nothing that an Encoder writes.
     """
     if isinstance(written, list):
         return [decode(x, held) for x in written]
@@ -112,7 +112,7 @@ def decode(written: Any, held: Callable[[str, int], Any]) -> Any:
 
 def _pairs(content: Any) -> list[Any]:
     if not isinstance(content, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in content):
-        raise CheckpointError("a dictionary in it is not written as pairs")
+        raise SerializationError("a dictionary in it is not written as pairs")
     return content
 
 
@@ -125,4 +125,4 @@ def _value(kind: str, content: Any) -> Any:
         return device(content)
     if kind == "complex":
         return complex(*content)
-    raise CheckpointError(f"it holds a value of the unknown kind {kind!r}; a newer thalweg may have written it")
+    raise SerializationError(f"it holds a value of the unknown kind {kind!r}; a newer thalweg may have written it")

@@ -12,7 +12,7 @@ import numpy as np
 from ..core.device import device
 from ..core.dtypes import ALL_DTYPES, from_numpy_dtype
 from ..core.tensor import Size, Tensor, wrap
-from ..errors import CheckpointError
+from ..errors import SerializationError
 from ..nn.parameter import Parameter
 from .pickle_machine import Constructor
 from .sharing import view_of
@@ -63,7 +63,7 @@ def refuse(name: str) -> Any:
             "an object of a class or a function, which could run code; in PyTorch save only what model.state_dict() "
             "gives, in dictionaries, lists, numbers and strings"
         )
-    raise CheckpointError(f"it holds {name}: {reason}")
+    raise SerializationError(f"it holds {name}: {reason}")
 
 
 def _tensor(
@@ -76,7 +76,7 @@ def _tensor(
     metadata: Any = None,
 ) -> Tensor:
     if not isinstance(storage, Storage):
-        raise CheckpointError(f"a tensor in it has a {type(storage).__name__} for its storage")
+        raise SerializationError(f"a tensor in it has a {type(storage).__name__} for its storage")
     x = wrap(view_of(storage.array, offset, shape, strides, f"a tensor in storage {storage.name}"))
     return x.requires_grad_(bool(requires_grad)) if x.is_floating_point() else x
 
@@ -89,7 +89,7 @@ def _of_type(make: Any, kind: Any, args: Any, state: Any) -> Any:
     """A tensor that carries Python attributes, which are left out."""
     known = (GLOBALS["torch.Tensor"], GLOBALS["torch.nn.parameter.Parameter"])
     if not isinstance(make, Constructor) or kind not in known:
-        raise CheckpointError(f"it holds a tensor of the class {kind!r}, which is refused")
+        raise SerializationError(f"it holds a tensor of the class {kind!r}, which is refused")
     return make.make(*args)
 
 
@@ -106,14 +106,14 @@ def _encode(text: Any, encoding: Any = "utf-8", errors: Any = "strict") -> bytes
 def _numpy_dtype(name: Any, align: Any = False, copy: Any = True) -> np.dtype[Any]:
     found = np.dtype(name) if isinstance(name, str) and len(name) <= 4 else None
     if found is None or found.kind not in "biuf":
-        raise CheckpointError(f"it holds a NumPy array of the dtype {name!r}; only numbers and bools are read")
+        raise SerializationError(f"it holds a NumPy array of the dtype {name!r}; only numbers and bools are read")
     return found.newbyteorder("<")
 
 
 def _empty_array(kind: Any, shape: Any, code: Any) -> np.ndarray[Any, Any]:
     """The array whose content a BUILD brings."""
     if kind is not GLOBALS["numpy.ndarray"]:
-        raise CheckpointError(f"it holds a NumPy array of the class {kind!r}, which is refused")
+        raise SerializationError(f"it holds a NumPy array of the class {kind!r}, which is refused")
     return np.empty(0, np.int8)
 
 
@@ -132,14 +132,14 @@ def set_state(target: Any, state: Any) -> None:
     elif isinstance(target, OrderedDict) and isinstance(state, Mapping) and set(state) <= {"_metadata"}:
         target.__dict__.update(state)
     else:
-        raise CheckpointError(f"it sets attributes of a {type(target).__name__}, which is refused")
+        raise SerializationError(f"it sets attributes of a {type(target).__name__}, which is refused")
 
 
 def _fill_array(array: np.ndarray[Any, Any], state: Any) -> None:
     """Give an array its content, in place: others may refer to it already."""
     _, shape, dtype, fortran, content = state
     if not isinstance(dtype, np.dtype) or dtype.kind not in "biuf" or not isinstance(content, bytes):
-        raise CheckpointError("a NumPy array in it does not hold plain numbers; it is refused")
+        raise SerializationError("a NumPy array in it does not hold plain numbers; it is refused")
     if not all(type(n) is int and n >= 0 for n in shape):
         raise ValueError(f"a NumPy array has the shape {shape!r}")
     content_of = (1, tuple(shape), dtype, bool(fortran), content)
@@ -148,7 +148,7 @@ def _fill_array(array: np.ndarray[Any, Any], state: Any) -> None:
 
 def _check_dtype_state(state: Any) -> None:
     if not isinstance(state, tuple) or len(state) < 5 or state[1] not in ("<", "|", "=") or any(state[2:5]):
-        raise CheckpointError(f"a NumPy dtype in it has the state {state!r}; only little-endian numbers are read")
+        raise SerializationError(f"a NumPy dtype in it has the state {state!r}; only little-endian numbers are read")
 
 
 # -- the table --------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from ..errors import CheckpointError
+from ..errors import SerializationError
 from .files import File, describe, reading
 from .pickle_machine import PickleMachine
 from .torch_globals import GLOBALS, Storage, StorageKind, refuse, set_state
@@ -38,7 +38,7 @@ def load_torch(f: File) -> Any:
         f: a path, or a file opened in binary mode.
 
     Raises:
-        CheckpointError: the file is damaged, is no checkpoint, or holds something else than the above, which the
+        SerializationError: the file is damaged, is no checkpoint, or holds something else than the above, which the
             message names.
         OSError: the file can't be opened.
 
@@ -65,10 +65,10 @@ def read_torch(file: IO[bytes], name: str) -> Any:
         elif start == LEGACY_START:
             reader = _StreamReader(file)
         else:
-            raise CheckpointError(_what_else(start))
+            raise SerializationError(_what_else(start))
         result = reader.read()
-    except CheckpointError as error:
-        raise CheckpointError(f"load_torch: {name} can't be read: {error}") from None
+    except SerializationError as error:
+        raise SerializationError(f"load_torch: {name} can't be read: {error}") from None
     if reader.converted:
         warnings.warn(
             f"load_torch: {name} holds {reader.converted} storages of bfloat16, which are now float32", stacklevel=3
@@ -101,10 +101,10 @@ class _Reader:
     def storage(self, identity: Any) -> Storage:
         """The storage of a persistent id: ("storage", kind, key, location, number of elements)."""
         if not isinstance(identity, tuple) or len(identity) not in (5, 6) or identity[0] != "storage":
-            raise CheckpointError(f"it refers to {str(identity)[:80]!r}, which is no storage")
+            raise SerializationError(f"it refers to {str(identity)[:80]!r}, which is no storage")
         _, kind, key, _, count = identity[:5]
         if not isinstance(kind, StorageKind) or not isinstance(key, str) or type(count) is not int or count < 0:
-            raise CheckpointError(f"storage {str(key)[:80]!r} has no dtype or no number of elements")
+            raise SerializationError(f"storage {str(key)[:80]!r} has no dtype or no number of elements")
         if (key, kind) not in self.storages:
             self.storages[key, kind] = Storage(self.elements(key, kind, count), key)
             self.converted += kind.bfloat16
@@ -130,17 +130,17 @@ class _ZipReader(_Reader):
             self.archive = zipfile.ZipFile(file)
             self.records = {info.filename: info for info in self.archive.infolist()}
         except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
-            raise CheckpointError(f"the zip archive is damaged or cut short ({error})") from None
+            raise SerializationError(f"the zip archive is damaged or cut short ({error})") from None
         self.left = file.seek(0, 2)  # the bytes that records may still hold: they can't overlap
         self.raw: dict[str, Array] = {}
 
     def read(self) -> Any:
         pickles = [name for name in self.records if name.count("/") == 1 and name.endswith("/data.pkl")]
         if len(pickles) != 1:
-            raise CheckpointError("the zip archive holds no data.pkl, so that torch.save has not written it")
+            raise SerializationError("the zip archive holds no data.pkl, so that torch.save has not written it")
         self.prefix = pickles[0].removesuffix("data.pkl")
         if f"{self.prefix}constants.pkl" in self.records:
-            raise CheckpointError("it is a TorchScript program, not a checkpoint; save its state_dict() in PyTorch")
+            raise SerializationError("it is a TorchScript program, not a checkpoint; save its state_dict() in PyTorch")
         if f"{self.prefix}byteorder" in self.records:
             self.little = self.record("byteorder").tobytes() != b"big"
         return self.machine().load(io.BytesIO(self.record("data.pkl").tobytes()))
@@ -149,12 +149,12 @@ class _ZipReader(_Reader):
         """The bytes of a record."""
         info = self.records.get(self.prefix + name)
         if info is None:
-            raise CheckpointError(f"the record {name} is missing")
+            raise SerializationError(f"the record {name} is missing")
         if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
-            raise CheckpointError(f"the record {name} is compressed, which torch.save never does")
+            raise SerializationError(f"the record {name} is compressed, which torch.save never does")
         self.left -= info.file_size
         if self.left < 0:
-            raise CheckpointError(f"the record {name} claims {info.file_size} bytes, more than the file holds")
+            raise SerializationError(f"the record {name} claims {info.file_size} bytes, more than the file holds")
         content = np.empty(info.file_size, np.uint8)
         try:
             with self.archive.open(info) as stream:
@@ -163,9 +163,9 @@ class _ZipReader(_Reader):
                     content[read : read + len(chunk)] = np.frombuffer(chunk, np.uint8)
                     read += len(chunk)
         except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, ValueError) as error:
-            raise CheckpointError(f"the record {name} is damaged ({error})") from None
+            raise SerializationError(f"the record {name} is damaged ({error})") from None
         if read < info.file_size:
-            raise CheckpointError(f"the record {name} is cut short")
+            raise SerializationError(f"the record {name} is cut short")
         return content
 
     def elements(self, key: str, kind: StorageKind, count: int) -> Array:
@@ -173,7 +173,7 @@ class _ZipReader(_Reader):
             self.raw[key] = self.record(f"data/{key}")
         needed = count * kind.dtype.itemsize
         if needed > self.raw[key].size:
-            raise CheckpointError(f"storage {key} holds {self.raw[key].size} bytes, and needs {needed}")
+            raise SerializationError(f"storage {key} holds {self.raw[key].size} bytes, and needs {needed}")
         return self.decoded(self.raw[key][:needed], kind)
 
 
@@ -190,26 +190,26 @@ class _StreamReader(_Reader):
     def read(self) -> Any:
         magic, version, system = (self.machine().load(self.file) for _ in range(3))
         if magic != LEGACY_MAGIC or version != 1001 or not isinstance(system, dict):
-            raise CheckpointError(f"it is a stream of version {version!r}, and 1001 is the only one that is known")
+            raise SerializationError(f"it is a stream of version {version!r}, and 1001 is the only one that is known")
         self.little = bool(system.get("little_endian", True))
         result = self.machine().load(self.file)
         keys = self.machine().load(self.file)
         if not isinstance(keys, list) or set(keys) != set(self.kinds):
-            raise CheckpointError("the list of its storages does not fit the tensors")
+            raise SerializationError("the list of its storages does not fit the tensors")
         for key in keys:
             self.fill(key)
         return result
 
     def storage(self, identity: Any) -> Storage:
         if isinstance(identity, tuple) and len(identity) == 6 and identity[5] is not None:
-            raise CheckpointError("it is a stream of PyTorch 0.3 or older; save it anew with a later version")
+            raise SerializationError("it is a stream of PyTorch 0.3 or older; save it anew with a later version")
         return super().storage(identity)
 
     def elements(self, key: str, kind: StorageKind, count: int) -> Array:
         """Memory whose content is read later: it follows the pickles."""
         self.left -= count * kind.dtype.itemsize
         if self.left < 0 or key in self.kinds:
-            raise CheckpointError(f"storage {key} claims {count} elements, more than the file holds")
+            raise SerializationError(f"storage {key} claims {count} elements, more than the file holds")
         self.kinds[key] = kind
         return np.zeros(count, kind.loaded)
 
@@ -218,8 +218,8 @@ class _StreamReader(_Reader):
         array = self.storages[key, kind].array
         count = int.from_bytes(self.file.read(8), "little" if self.little else "big", signed=True)
         if count != array.size:
-            raise CheckpointError(f"storage {key} holds {count} elements, and needs {array.size}")
+            raise SerializationError(f"storage {key} holds {count} elements, and needs {array.size}")
         raw = np.frombuffer(self.file.read(count * kind.dtype.itemsize), np.uint8)
         if raw.size != count * kind.dtype.itemsize:
-            raise CheckpointError(f"storage {key} is cut short")
+            raise SerializationError(f"storage {key} is cut short")
         array[...] = self.decoded(raw, kind)

@@ -14,7 +14,7 @@ import numpy as np
 from ..core.device import device
 from ..core.dtypes import dtype
 from ..core.tensor import Size, Tensor
-from ..errors import CheckpointError
+from ..errors import SerializationError
 from ..nn.parameter import Parameter
 from .files import File, writing
 from .sharing import Place, place_arrays
@@ -40,7 +40,7 @@ def save_torch(obj: Any, f: File) -> None:
         f: a path, or a file opened in binary mode.
 
     Raises:
-        CheckpointError: something in ``obj`` can't be written, which the message names with its place.
+        SerializationError: something in ``obj`` can't be written, which the message names with its place.
         OSError: the file can't be written.
 
     >>> import io, zipfile
@@ -92,7 +92,7 @@ class _PickleWriter(Walk):
             return
         content = x.to_bytes((x.bit_length() // 8) + 1, "little", signed=True)
         if len(content) > 255:
-            raise CheckpointError(f"save_torch: the integer at {self.place()} has more than 2000 bits")
+            raise SerializationError(f"save_torch: the integer at {self.place()} has more than 2000 bits")
         self.parts.append(b"\x8a" + bytes([len(content)]) + content)
 
     def number(self, x: float) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.tensor import Size, Tensor
-from ..errors import CheckpointError
+from ..errors import SerializationError
 
 __all__ = ["Walk", "tensors_in"]
 
@@ -47,15 +47,15 @@ class Walk:
             return self._container(x)
         if self.known(x):
             return self.result
-        raise CheckpointError(f"{self.caller}: {self.place()} is a {kind.__name__}, which can't be saved{_hint(x)}")
+        raise SerializationError(f"{self.caller}: {self.place()} is a {kind.__name__}, which can't be saved{_hint(x)}")
 
     result: Any = None  # of ``known``
 
     def _container(self, x: Any) -> Any:
         if id(x) in self.open:
-            raise CheckpointError(f"{self.caller}: {self.place()} contains itself, which can't be saved")
+            raise SerializationError(f"{self.caller}: {self.place()} contains itself, which can't be saved")
         if len(self.path) > _DEEPEST:
-            raise CheckpointError(f"{self.caller}: the structure is nested more than {_DEEPEST} deep")
+            raise SerializationError(f"{self.caller}: the structure is nested more than {_DEEPEST} deep")
         self.open.add(id(x))
         result = self.mapping(x, x.items()) if isinstance(x, dict) else self.sequence(x)
         self.open.discard(id(x))

@@ -6,7 +6,6 @@ Random ones draw from ``generator``, by default the one that ``tw.manual_seed`` 
 from __future__ import annotations
 
 import math
-import typing as _typing
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from ..core.modes import no_grad
 from ..core.primitive import Primitive
 from ..core.tensor import Tensor, wrap
 from ..errors import ArgumentError, ShapeError
-from ..missing import Missing as _Missing
 from ..ops import elementwise as e
 from ..ops.quantile import normal_quantile
 from ..ops.random import Generator, default_generator
@@ -283,7 +281,3 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     for column in range(columns):
         value[wrap(source.permutation(rows))[:zeros], column] = 0
     return tensor.copy_(value)
-
-
-if not _typing.TYPE_CHECKING:  # a type checker would take every name for one that exists
-    __getattr__ = _Missing(__name__)

@@ -14,7 +14,7 @@ from ..core.tape import NO_PARAMS
 from ..core.tensor import Tensor, wrap
 from ..core.value import SymbolicValue
 from ..errors import DtypeError, ShapeError
-from .broadcast import sum_to
+from .broadcast import aligned, expand, sum_to
 
 __all__ = ["Elementwise", "Unary", "convert", "isfinite", "quiet", "safe_mul", "where"]
 
@@ -59,6 +59,20 @@ class Elementwise(Primitive):
 
     def unbroadcast(self, dy: Any, shape: tuple[int, ...] | None) -> Any:
         return dy if shape is None or dy.shape == shape else sum_to(dy, shape)
+
+    def batch(self, size: int, inputs: Any, batched: Any, **params: Any) -> Any:
+        """The inputs with their axes aligned, as broadcasting counts them from the right."""
+        rank = max(len(getattr(x, "shape", ())) - b for x, b in zip(inputs, batched, strict=True))
+        return self.evaluate(*(aligned(x, rank) if b else x for x, b in zip(inputs, batched, strict=True)), **params)
+
+    def pushforward(self, tangents: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
+        """The pullback of each tangent, added up: an elementwise derivative is a diagonal, its own transpose."""
+        total = None
+        for i, tangent in enumerate(tangents):
+            if tangent is not None:
+                part = self.pullbacks[i](_wide(tangent, y.shape), y, *inputs, **params)
+                total = part if total is None else total + part
+        return None if total is None else _wide(total, y.shape)
 
     def promote(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Tensors of one dtype; Python numbers stay as they are where they don't change it."""
@@ -134,6 +148,10 @@ def _constant(x: Any, target: np.dtype[Any]) -> Any:
     return wrap(np.asarray(x).astype(target))
 
 
+def _wide(x: Any, shape: tuple[int, ...]) -> Any:
+    return x if x.shape == shape else expand(x, shape=shape)
+
+
 def _broadcast_shapes(y: Any, a: Any, b: Any) -> tuple[Any, ...] | None:
     """The inputs' shapes where one of them was broadcast, else None."""
     a_shape, b_shape, shape = getattr(a, "shape", None), getattr(b, "shape", None), y.shape
@@ -165,6 +183,7 @@ class Convert(Primitive):
     """The same numbers in another dtype; its derivative converts back."""
 
     outlines = True
+    linear = True
 
     def forward(self, x: Any, dtype: Any) -> Any:
         with np.errstate(all="ignore"):
@@ -175,6 +194,9 @@ class Convert(Primitive):
 
     def dtype(self, x: Any, dtype: Any) -> Any:
         return np.dtype(dtype)
+
+    def batch(self, size: int, inputs: Any, batched: Any, dtype: Any) -> Any:
+        return convert(inputs[0], dtype=dtype)
 
     def pullback_0(self, dy: Any, y: Any, x: Any, dtype: Any) -> Any:
         return convert(dy, dtype=x.dtype)

@@ -11,7 +11,7 @@ from ..core.dtypes import INT64
 from ..core.primitive import Primitive, ViewPrimitive
 from ..errors import ShapeError
 
-__all__ = ["expand", "mean", "reshape", "sum_", "sum_to"]
+__all__ = ["aligned", "expand", "mean", "reshape", "shifted", "spread", "sum_", "sum_to"]
 
 _add_up: Any = np.add.reduce  # Any: NumPy's annotations ask for a literal keepdims
 
@@ -31,6 +31,22 @@ def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
         return False
 
 
+def aligned(x: Any, rank: int) -> Any:
+    """A batch of values with axes of size 1 put in behind the batch axis, so that each has ``rank`` axes."""
+    missing = rank + 1 - x.ndim
+    return reshape(x, shape=(x.shape[0], *(1,) * missing, *x.shape[1:])) if missing > 0 else x
+
+
+def spread(x: Any, size: int, batched: bool) -> Any:
+    """A batch: ``x`` itself, or one value repeated for ``size`` samples without a copy."""
+    return x if batched else expand(x, shape=(size, *x.shape))
+
+
+def shifted(dims: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes of a sample as axes of the batch."""
+    return tuple(d + 1 for d in dims)
+
+
 class Reshape(ViewPrimitive):
     """The elements in row-major order under another shape; a view where the strides allow it.
 
@@ -38,6 +54,7 @@ class Reshape(ViewPrimitive):
     """
 
     outlines = True
+    linear = True
 
     def forward(self, x: Any, shape: tuple[int, ...]) -> Any:
         return x.reshape(shape)
@@ -46,6 +63,9 @@ class Reshape(ViewPrimitive):
         if math.prod(x.shape) != math.prod(shape):
             raise ShapeError(f"reshape: shape {tuple(shape)} does not hold the elements of shape {tuple(x.shape)}")
         return tuple(shape)
+
+    def batch(self, size: int, inputs: Any, batched: Any, shape: tuple[int, ...]) -> Any:
+        return self(inputs[0], shape=(size, *shape))
 
     def pullback_0(self, dy: Any, y: Any, x: Any, shape: tuple[int, ...]) -> Any:
         return reshape(dy, shape=x.shape)
@@ -58,6 +78,7 @@ class Expand(ViewPrimitive):
     """
 
     outlines = True
+    linear = True
 
     def forward(self, x: Any, shape: tuple[int, ...]) -> Any:
         if x.ndim == 0:
@@ -77,22 +98,33 @@ class Expand(ViewPrimitive):
             )
         return tuple(shape)
 
+    def batch(self, size: int, inputs: Any, batched: Any, shape: tuple[int, ...]) -> Any:
+        return self(aligned(inputs[0], len(shape)), shape=(size, *shape))
+
     def pullback_0(self, dy: Any, y: Any, x: Any, shape: tuple[int, ...]) -> Any:
         return sum_to(dy, x.shape)
 
 
-class Mean(Primitive):
+class Reduction(Primitive):
+    """A primitive that puts the elements along ``dims`` together; ``keepdim`` keeps these axes with size 1."""
+
+    def shape(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> tuple[int, ...]:
+        return reduced_shape(x.shape, dims, keepdim)
+
+    def batch(self, size: int, inputs: Any, batched: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
+        return self(inputs[0], dims=shifted(dims), keepdim=keepdim)
+
+
+class Mean(Reduction):
     """The average over ``dims``: Sum and the division by the number of elements in one."""
 
     outlines = True
+    linear = True
 
     def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
         n = count(x.shape, dims)
         total = _add_up(x, axis=dims, keepdims=keepdim)
         return total / n if n else total + np.nan
-
-    def shape(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> tuple[int, ...]:
-        return reduced_shape(x.shape, dims, keepdim)
 
     def compose(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
         n = count(x.shape, dims)
@@ -113,21 +145,19 @@ def count(shape: tuple[int, ...], dims: tuple[int, ...]) -> int:
     return math.prod(shape[i] for i in dims)
 
 
-class Sum(Primitive):
+class Sum(Reduction):
     """The sum over ``dims``; integers and booleans are summed as int64.
 
     x : (...) -> without ``dims``, or with size 1 there if ``keepdim``. Its adjoint repeats.
     """
 
     outlines = True
+    linear = True
 
     def forward(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
         if x.dtype.kind == "f":
             return _add_up(x, axis=dims, keepdims=keepdim)
         return _add_up(x, axis=dims, keepdims=keepdim, dtype=INT64)
-
-    def shape(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> tuple[int, ...]:
-        return reduced_shape(x.shape, dims, keepdim)
 
     def dtype(self, x: Any, **params: Any) -> Any:
         return x.dtype if x.dtype.kind == "f" else INT64

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.primitive import Primitive
 from .base import Elementwise, quiet, safe_mul
-from .broadcast import sum_
+from .broadcast import mean, sum_
 from .elementwise import log, log1p, maximum
 
 __all__ = ["binary_cross_entropy", "mean_squared_error"]
@@ -44,6 +44,16 @@ class MeanSquaredError(Primitive):
     def compose(self, a: Any, b: Any) -> Any:
         d = a - b
         return sum_(d * d, dims=tuple(range(a.ndim)), keepdim=False) / math.prod(a.shape)
+
+    def batch(self, size: int, inputs: Any, batched: Any) -> Any:
+        a, b = inputs  # of one shape, but for the batch
+        d = a - b
+        return mean(d * d, dims=tuple(range(1, d.ndim)), keepdim=False)
+
+    def pushforward(self, tangents: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
+        (a, b), (a_dot, b_dot) = inputs, tangents
+        d_dot = -b_dot if a_dot is None else a_dot if b_dot is None else a_dot - b_dot
+        return mean(d_dot * (a - b), dims=tuple(range(d_dot.ndim)), keepdim=False) * 2
 
     def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
         return (a - b) * (dy * (2 / math.prod(a.shape)))

@@ -34,8 +34,7 @@ def tensor(
     tensor([[1, 2],
             [3, 4]])
     """
-    x = wrap(_array(data, dtype, copy=True))
-    return x.requires_grad_() if requires_grad else x
+    return _finish(_array(data, dtype, copy=True), requires_grad)
 
 
 def as_tensor(data: Any, dtype: dtype | None = None, device: Any = None) -> Tensor:
@@ -153,7 +152,7 @@ def shape_of(size: tuple[Any, ...], name: str) -> tuple[int, ...]:
 
 
 def _finish(value: Any, requires_grad: bool) -> Tensor:
-    x = wrap(value)
+    x = wrap(value if state.forward is None else state.forward.held(value))
     return x.requires_grad_() if requires_grad else x
 
 
@@ -198,26 +197,32 @@ def _like(input: Tensor, dtype: dtype | None) -> Any:
     return input._value.dtype if dtype is None else as_numpy_dtype(dtype)
 
 
+def resembling(input: Tensor, x: Tensor, requires_grad: bool) -> Tensor:
+    """A new tensor in memory that can hold what ``input`` can."""
+    value = input._value
+    return _finish(value.like(x._value) if isinstance(value, SymbolicValue) else x._value, requires_grad)
+
+
 def zeros_like(input: Tensor, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros of the shape and dtype of ``input``."""
-    return _finish(np.zeros(input._value.shape, _like(input, dtype)), requires_grad)
+    return resembling(input, wrap(np.zeros(input._value.shape, _like(input, dtype))), requires_grad)
 
 
 def ones_like(input: Tensor, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones of the shape and dtype of ``input``."""
-    return _finish(np.ones(input._value.shape, _like(input, dtype)), requires_grad)
+    return resembling(input, wrap(np.ones(input._value.shape, _like(input, dtype))), requires_grad)
 
 
 def empty_like(input: Tensor, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """An unset tensor of the shape and dtype of ``input``."""
-    return _finish(np.empty(input._value.shape, _like(input, dtype)), requires_grad)
+    return resembling(input, wrap(np.empty(input._value.shape, _like(input, dtype))), requires_grad)
 
 
 def full_like(
     input: Tensor, fill_value: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
 ) -> Tensor:
     """One number in the shape and dtype of ``input``."""
-    return _finish(_filled(input._value.shape, fill_value, _like(input, dtype)), requires_grad)
+    return resembling(input, wrap(_filled(input._value.shape, fill_value, _like(input, dtype))), requires_grad)
 
 
 def arange(

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..core.primitive import Primitive
-from .broadcast import sum_to
+from .broadcast import aligned, reshape, spread, sum_to
+from .shape import permute
 
 __all__ = ["gather", "index_put", "scatter_add", "take", "take_adjoint"]
 
@@ -46,6 +47,51 @@ def fill(pattern: tuple[Any, ...], indices: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(next(arrays) if isinstance(p, str) else p for p in pattern)
 
 
+class BatchIndex:
+    """An index with arrays, as one into a batch of values, and where its axes come out.
+
+    Where no index array has a batch, the batch axis is a slice in front. Else an array of the samples' numbers stands
+    there, so that all arrays together give first the batch axis and then their own. NumPy puts the axes of arrays
+    that are not neighbours in front of all others: what comes out is ordered anew.
+
+    Attributes:
+        indices, pattern: the index, as ``take`` and the others want it.
+        rank: the number of axes that the index gives for one sample.
+        order: the axes of what NumPy gives, in the order (batch axis, axes of a sample).
+    """
+
+    def __init__(self, size: int, ndim: int, indices: Any, batched: Any, pattern: tuple[Any, ...]) -> None:
+        rest = ndim - sum(p is not None and p is not Ellipsis for p in pattern)
+        kept = [rest if p is Ellipsis else isinstance(p, slice) or p is None for p in pattern]
+        arrays = [i for i, p in enumerate(pattern) if isinstance(p, (str, int))]
+        adjacent = not arrays or arrays[-1] - arrays[0] + 1 == len(arrays)
+        others = sum(kept) + (0 if Ellipsis in pattern else rest)
+        before = sum(kept[: arrays[0]]) if arrays and adjacent else 0
+        n = max((i.ndim - b for i, b in zip(indices, batched, strict=True)), default=0)
+        self.rank = n + others
+        self.order = tuple(range(self.rank + 1))
+        if any(batched):
+            samples = np.arange(size).reshape(size, *(1,) * n)
+            self.indices = (samples, *(aligned(i, n) if b else i for i, b in zip(indices, batched, strict=True)))
+            self.pattern: tuple[Any, ...] = ("array", *pattern)
+            inner = [*range(n + 1, n + 1 + before), *range(1, n + 1), *range(n + 1 + before, self.rank + 1)]
+            self.order = (0, *inner)
+        else:
+            self.indices = tuple(indices)
+            self.pattern = (slice(None), *pattern)
+            if not adjacent:
+                self.order = (n, *range(n), *range(n + 1, self.rank + 1))
+
+    def as_batch(self, y: Any) -> Any:
+        """What the index gives, with the batch axis in front and each sample's axes in order."""
+        return y if self.order == tuple(range(self.rank + 1)) else permute(y, dims=self.order)
+
+    def as_laid_out(self, y: Any) -> Any:
+        """The inverse of ``as_batch``."""
+        inverse = sorted(range(self.rank + 1), key=self.order.__getitem__)
+        return y if inverse == list(range(self.rank + 1)) else permute(y, dims=tuple(inverse))
+
+
 class Take(Primitive):
     """x[index] with integer arrays among the indices; a copy.
 
@@ -53,6 +99,7 @@ class Take(Primitive):
     place of the result's axes hold, which are PyTorch's too.
     """
 
+    linear = True
     arity = None
     outlines = True
 
@@ -67,6 +114,11 @@ class Take(Primitive):
 
     def limits(self, x: Any, *indices: Any, pattern: tuple[Any, ...]) -> Any:
         return position_limits(indices, pattern, x.shape)
+
+    def batch(self, size: int, inputs: Any, batched: Any, pattern: tuple[Any, ...]) -> Any:
+        x = spread(inputs[0], size, batched[0])
+        lookup = BatchIndex(size, x.ndim - 1, inputs[1:], batched[1:], pattern)
+        return lookup.as_batch(take(x, *lookup.indices, pattern=lookup.pattern))
 
     def pullback_0(self, dy: Any, y: Any, x: Any, *indices: Any, pattern: tuple[Any, ...]) -> Any:
         return take_adjoint(dy, *indices, pattern=pattern, shape=x.shape)
@@ -83,6 +135,7 @@ class Take(Primitive):
 class TakeAdjoint(Primitive):
     """Zeros of ``shape`` to which ``dy`` is added at the index; repeated positions add up."""
 
+    linear = True
     arity = None
     saves = _AllFrom(1)
 
@@ -96,6 +149,11 @@ class TakeAdjoint(Primitive):
 
     def limits(self, dy: Any, *indices: Any, pattern: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
         return position_limits(indices, pattern, shape)
+
+    def batch(self, size: int, inputs: Any, batched: Any, pattern: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+        lookup = BatchIndex(size, len(shape), inputs[1:], batched[1:], pattern)
+        dy = lookup.as_laid_out(spread(inputs[0], size, batched[0]))
+        return take_adjoint(dy, *lookup.indices, pattern=lookup.pattern, shape=(size, *shape))
 
     def pullback_0(
         self, dz: Any, z: Any, dy: Any, *indices: Any, pattern: tuple[Any, ...], shape: tuple[int, ...]
@@ -111,6 +169,7 @@ class TakeAdjoint(Primitive):
 class IndexPut(Primitive):
     """``x`` with ``value`` written (or added, with ``accumulate``) at an index with integer arrays."""
 
+    linear = True
     arity = None
     outlines = True
 
@@ -136,6 +195,14 @@ class IndexPut(Primitive):
     def limits(self, x: Any, value: Any, *indices: Any, pattern: tuple[Any, ...], accumulate: bool) -> Any:
         return position_limits(indices, pattern, x.shape)
 
+    def batch(self, size: int, inputs: Any, batched: Any, pattern: tuple[Any, ...], accumulate: bool) -> Any:
+        x, value = spread(inputs[0], size, batched[0]), inputs[1]
+        lookup = BatchIndex(size, x.ndim - 1, inputs[2:], batched[2:], pattern)
+        if hasattr(value, "shape") and (batched[1] or lookup.order != tuple(range(lookup.rank + 1))):
+            value = value if batched[1] else reshape(value, shape=(1, *value.shape))
+            value = lookup.as_laid_out(aligned(value, lookup.rank))
+        return index_put(x, value, *lookup.indices, pattern=lookup.pattern, accumulate=accumulate)
+
     def pullback_0(
         self, dy: Any, y: Any, x: Any, value: Any, *indices: Any, pattern: tuple[Any, ...], accumulate: bool
     ) -> Any:
@@ -158,6 +225,7 @@ class Gather(Primitive):
     index : as many axes as ``x``, no size larger except along ``dim``
     """
 
+    linear = True
     arity = 2
     saves = (1,)
     outlines = True
@@ -170,6 +238,11 @@ class Gather(Primitive):
 
     def limits(self, x: Any, index: Any, dim: int) -> Any:
         return _place_limits(self.name, index, x.shape, dim)
+
+    def batch(self, size: int, inputs: Any, batched: Any, dim: int) -> Any:
+        x, i = (spread(v, size, b) for v, b in zip(inputs, batched, strict=True))
+        y = gather(as_vectors(x), as_vectors(i), dim=dim + 1)
+        return reshape(y, shape=i.shape)
 
     def pullback_0(self, dy: Any, y: Any, x: Any, index: Any, dim: int) -> Any:
         zeros = np.zeros(x.shape, x.dtype)
@@ -187,6 +260,7 @@ class Gather(Primitive):
 class ScatterAdd(Primitive):
     """``x`` with src[i][j][k] added at [index[i][j][k]][j][k] for dim 0, and so for the others."""
 
+    linear = True
     arity = 3
     saves = (1,)
 
@@ -201,6 +275,11 @@ class ScatterAdd(Primitive):
 
     def limits(self, x: Any, index: Any, src: Any, dim: int) -> Any:
         return _place_limits(self.name, index, x.shape, dim)
+
+    def batch(self, size: int, inputs: Any, batched: Any, dim: int) -> Any:
+        x, i, src = (spread(v, size, b) for v, b in zip(inputs, batched, strict=True))
+        y = scatter_add(as_vectors(x), as_vectors(i), as_vectors(src), dim=dim + 1)
+        return reshape(y, shape=x.shape)
 
     def by_rows(self, x: Any, index: Any, src: Any, dim: int) -> Any:
         alike = dim > 0 and index.shape[0] == x.shape[0]
@@ -217,6 +296,11 @@ class ScatterAdd(Primitive):
         with code.each(index.shape) as position:
             place = _place(code, x, index, position, dim)
             code.store(code.emit.add(code.load(code.out, *place), code.load(src, *position)), code.out, *place)
+
+
+def as_vectors(x: Any) -> Any:
+    """A batch in which numbers have become vectors of one element."""
+    return reshape(x, shape=(x.shape[0], 1)) if x.ndim == 1 else x
 
 
 def _place(code: Any, x: Any, index: Any, position: Any, dim: int) -> Any:

@@ -16,7 +16,8 @@ from ..core.modes import state
 from ..core.primitive import Primitive
 from ..core.tape import LEAF, Node, Outline, carry_retained, edge_of, mark_changed, refresh
 from ..core.tensor import Tensor
-from ..errors import AutogradError, DtypeError, ShapeError
+from ..core.value import SymbolicValue
+from ..errors import AutogradError, DtypeError, ShapeError, TransformError
 from .shape import view_scatter
 
 __all__ = ["apply_inplace", "overwrite"]
@@ -75,6 +76,7 @@ def _detach_saved(node: Node, x: Tensor) -> None:
 def overwrite(x: Tensor, value: Any, edge: Any) -> Tensor:
     """Write ``value`` into the memory of ``x``; ``edge`` leads to the node that made it, or is None."""
     check_memory(x)
+    check_room(x, value)
     recorded = state.recording and (edge is not None or x.requires_grad)
     if recorded:
         rebase(x, edge)
@@ -92,6 +94,16 @@ def check_memory(x: Tensor) -> None:
         raise ShapeError(
             "in-place: this memory can't be written: it is an expanded view whose elements share places, or a "
             "read-only array; clone() it first"
+        )
+
+
+def check_room(x: Tensor, *values: Any) -> None:
+    """Refuse to write what an array can't hold: a batch, or a value with a tangent."""
+    if type(x._value) is np.ndarray and any(isinstance(v, SymbolicValue) and v.level for v in values):
+        raise TransformError(
+            "in-place: a value of each sample (vmap), or one with a tangent (jvp), can't be written into a tensor that "
+            "is the same for all samples, or was made outside of the function; make that from an argument, as with "
+            "x.new_zeros(...) or tw.zeros_like(x), or use tw.stack or tw.where"
         )
 
 

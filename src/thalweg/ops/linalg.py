@@ -10,7 +10,7 @@ import numpy as np
 from ..core.primitive import Primitive
 from ..errors import ShapeError
 from .base import safe_mul
-from .broadcast import reshape, sum_to
+from .broadcast import aligned, expand, reshape, spread, sum_to
 from .elementwise import relu
 from .shape import permute
 
@@ -52,6 +52,14 @@ class Matmul(Primitive):
         except ValueError:
             raise ShapeError(f"matmul: batch axes don't broadcast, {tuple(a.shape)} @ {tuple(b.shape)}") from None
         return (*batch, a.shape[-2], b.shape[-1])
+
+    def batch(self, size: int, inputs: Any, batched: Any) -> Any:
+        a, b = inputs
+        if batched[0] and not batched[1] and b.ndim == 2:  # one product for the whole batch
+            return reshape(matmul(_rows(a), b), shape=(*a.shape[:-1], b.shape[-1]))
+        rank = max(a.ndim - batched[0], b.ndim - batched[1])
+        a, b = (aligned(x, rank) if flag else x for x, flag in zip(inputs, batched, strict=True))
+        return a * b if a.shape[-1] == 1 else matmul(a, b)  # an outer product is no work for a matrix product
 
     def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
         return sum_to(matmul(dy, transpose_last(b)), a.shape)
@@ -95,6 +103,28 @@ class Linear(Primitive):
             y = y + bias
         return y if x.ndim == 2 else reshape(y, shape=(*x.shape[:-1], w.shape[0]))
 
+    def batch(self, size: int, inputs: Any, batched: Any) -> Any:
+        x, w, bias = inputs
+        if not batched[1] and not batched[2]:
+            return linear(x, w, bias)
+        rank = x.ndim - batched[0]
+        if not batched[1]:
+            return linear(x, w, None) + aligned(bias, rank)
+        x = spread(x, size, batched[0])
+        y = matmul.batch(size, (_sample_rows(x), permute(w, dims=(0, 2, 1))), (True, True))
+        y = reshape(y, shape=(*x.shape[:-1], w.shape[1]))
+        return y if bias is None else y + (aligned(bias, rank) if batched[2] else bias)
+
+    def pushforward(self, tangents: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
+        x, w, _ = inputs
+        x_dot, w_dot, bias_dot = tangents
+        if x_dot is None and w_dot is None:
+            return expand(bias_dot, shape=y.shape)
+        if x_dot is None:
+            return linear(x, w_dot, bias_dot)
+        y_dot = linear(x_dot, w, bias_dot)
+        return y_dot if w_dot is None else y_dot + linear(x, w_dot, None)
+
     def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
         x, w, _ = inputs
         lead = dy.shape[:-1]
@@ -123,8 +153,19 @@ class LinearRelu(Linear):
     def compose(self, x: Any, w: Any, bias: Any) -> Any:
         return relu(super().compose(x, w, bias))
 
+    def batch(self, size: int, inputs: Any, batched: Any) -> Any:
+        return relu(super().batch(size, inputs, batched))
+
+    def pushforward(self, tangents: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
+        return safe_mul(y != 0, super().pushforward(tangents, y, inputs, params))
+
     def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
         return super().pullback(edges, safe_mul(y != 0, dy), None, inputs, params)
+
+
+def _sample_rows(x: Any) -> Any:
+    """Each sample of a batch as a matrix, as by ``_rows``."""
+    return reshape(x, shape=(x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1]))
 
 
 def _rows(x: Any) -> Any:

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +20,10 @@ from ..core.dtypes import INT64
 from ..core.modes import state
 from ..core.primitive import Primitive
 from ..core.tensor import Tensor, wrap
-from ..errors import DtypeError, ShapeError
+from ..errors import DtypeError, ShapeError, TransformError
+from .batching import one_by_one
+from .broadcast import reshape
+from .shape import cat
 
 __all__ = ["Generator", "default_generator", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state"]
 
@@ -79,6 +85,27 @@ class Generator:
         self._position = -1
         return self
 
+    def mark(self) -> Any:
+        """Where the stream stands, for ``rewound``."""
+        return state.tracer.mark(self) if state.tracer is not None else (self._seed, self._counter)
+
+    @contextmanager
+    def rewound(self, mark: Any) -> Iterator[None]:
+        """Within it the numbers after ``mark`` are drawn again; afterwards the stream stands where it stood."""
+        now = self.mark()
+        self._move(mark)
+        try:
+            yield
+        finally:
+            self._move(now)
+
+    def _move(self, mark: Any) -> None:
+        if state.tracer is not None:
+            state.tracer.rewind(self, mark)
+        else:
+            self._seed, self._counter = mark
+            self._position = -1
+
     def words(self, n: int) -> Any:
         """``n`` random 64-bit words."""
         if state.tracer is not None:
@@ -102,6 +129,8 @@ class Generator:
 
     def uniform(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """Uniform on [0, 1): 53 random bits for float64, 24 for the others, as many words as elements."""
+        if state.batches:
+            return for_batches(partial(self.uniform, dtype=dtype), shape)
         n = math.prod(shape)
         if state.tracer is not None:
             return self._traced(uniform_, uniform_words(n, dtype), shape=shape, dtype=np.dtype(dtype))
@@ -115,6 +144,8 @@ class Generator:
 
     def normal(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """Standard normal by Box and Muller's transform: sqrt(-2 log(1 - u)) times cos and sin of 2 pi v."""
+        if state.batches:
+            return for_batches(partial(self.normal, dtype=dtype), shape)
         n = math.prod(shape)
         half = -(-n // 2)
         if state.tracer is not None:
@@ -127,6 +158,8 @@ class Generator:
 
     def integers(self, low: int, high: int, shape: tuple[int, ...]) -> Any:
         """Integers in [low, high), by the high word of a 64 x 32-bit product: bias below 2**-32 for spans < 2**32."""
+        if state.batches:
+            return for_batches(partial(self.integers, low, high), shape)
         n = math.prod(shape)
         if state.tracer is not None:
             return self._traced(integers_, n, low=low, high=high, shape=shape)
@@ -143,6 +176,8 @@ class Generator:
 
     def permutation(self, n: int) -> Any:
         """A random order of 0 … n - 1: the order of n random words, equal ones as they come."""
+        if state.batches:
+            return for_batches(partial(self._permutations, n), ())
         if state.tracer is not None:
             return self._traced(permutation_, n, n=n)
         words = self.words(n)
@@ -150,11 +185,37 @@ class Generator:
         ranked = words[order]
         return np.argsort(words, kind="stable") if (ranked[1:] == ranked[:-1]).any() else order
 
+    def _permutations(self, n: int, shape: tuple[int, ...]) -> Any:
+        """A random order for each place of ``shape``: (*shape, n)."""
+        if not shape:
+            return self.permutation(n)
+        orders = [reshape(self.permutation(n), shape=(1, n)) for _ in range(math.prod(shape))]
+        return reshape(cat(*orders, dim=0), shape=(*shape, n)) if orders else np.zeros((*shape, n), np.int64)
+
     def _traced(self, primitive: Primitive, words: int, **params: Any) -> Any:
         """What a run of the traced function will draw here, as a symbolic value."""
         assert state.tracer is not None
         key, offset = state.tracer.random(self, -(-words // 4))
         return primitive(key, offset=offset, **params)
+
+
+def for_batches(draw: Callable[[tuple[int, ...]], Any], shape: tuple[int, ...]) -> Any:
+    """``draw(shape)`` for a sample of each of the batches that the code runs for, as these are told to do."""
+    levels = [level for level in state.batches if level.randomness != "same"]
+    for level in levels:
+        if level.randomness == "error":
+            raise TransformError(
+                "vmap: random numbers are drawn in a function that is applied to a batch; say whether they are to be "
+                'the same for all samples, with randomness="same", or "different"'
+            )
+    batches, state.batches = state.batches, ()
+    try:
+        value = draw((*(level.size for level in levels), *shape))
+    finally:
+        state.batches = batches
+    for level in levels:
+        value = level.wrap(value)
+    return value
 
 
 def uniform_words(n: int, dtype: Any) -> int:
@@ -173,6 +234,9 @@ class _Draw(Primitive):
         source = Generator()
         source._seed, source._counter = int(key[0]), (int(key[1]) + offset) % 2**64
         return source
+
+    def batch(self, size: int, inputs: Any, batched: Any, **params: Any) -> Any:
+        return one_by_one(self, size, inputs, batched, **params)
 
 
 class Uniform(_Draw):

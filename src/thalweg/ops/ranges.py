@@ -20,6 +20,8 @@ def check_range(value: Any, low: int, high: int, error: type[Exception], message
 
     "{value}" in the message stands for the first that does not.
     """
+    while isinstance(value, SymbolicValue) and value.elements() is not None:
+        value = value.elements()
     if isinstance(value, SymbolicValue):
         if state.tracer is not None:
             state.tracer.require(value, low, high, error, message)
@@ -29,6 +31,8 @@ def check_range(value: Any, low: int, high: int, error: type[Exception], message
 
 def check_all(condition: Any, error: type[Exception], message: str, values: Any = None) -> None:
     """Raise ``error`` unless every element of a bool value is True; it names the first of ``values`` for which not."""
+    while isinstance(condition, SymbolicValue) and condition.elements() is not None:
+        condition, values = condition.elements(), None
     if not isinstance(condition, SymbolicValue):
         if not np.logical_and.reduce(condition, axis=None):
             found = "" if values is None else f", found {np.asarray(values)[np.logical_not(condition)].ravel()[0]}"

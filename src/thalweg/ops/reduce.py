@@ -10,7 +10,7 @@ from ..core.dtypes import BOOL, INT64
 from ..core.primitive import Primitive, raw_dtype
 from ..errors import ShapeError
 from .base import convert, safe_mul
-from .broadcast import is_narrow, reduced_shape, repeat_back, reshape, sum_
+from .broadcast import Reduction, is_narrow, reduced_shape, repeat_back, reshape, sum_
 from .logic import ne
 from .shape import cat, flip, index, permute
 
@@ -24,12 +24,7 @@ _one_of: Any = np.logical_or.reduce
 _each_of: Any = np.logical_and.reduce
 
 
-class _Reduction(Primitive):
-    def shape(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> tuple[int, ...]:
-        return reduced_shape(x.shape, dims, keepdim)
-
-
-class Prod(_Reduction):
+class Prod(Reduction):
     """The product over ``dims``; exact derivatives of every order, also where elements are 0."""
 
     saves = (0,)
@@ -75,7 +70,7 @@ def _shift_in_ones(rows: Any, step: int, axis: int) -> Any:
     return cat(head, index(rows, index=(Ellipsis, slice(0, rows.shape[axis] - step))), dim=axis)
 
 
-class _Extremum(_Reduction):
+class _Extremum(Reduction):
     """NaN if there is one; equal extreme elements share the cotangent evenly."""
 
     saves = (0,)
@@ -120,6 +115,9 @@ class _Arg(Primitive):
     def dtype(self, *inputs: Any, **params: Any) -> Any:
         return INT64
 
+    def batch(self, size: int, inputs: Any, batched: Any, dim: int, keepdim: bool) -> Any:
+        return self(inputs[0], dim=dim + 1, keepdim=keepdim)
+
     def by_rows(self, x: Any, dim: int, keepdim: bool) -> Any:
         return ((True,), {"dim": dim - 1, "keepdim": keepdim}) if dim > 0 else None
 
@@ -162,7 +160,7 @@ class Argmin(_Arg):
         return np.argmin(x, axis=dim, keepdims=keepdim)
 
 
-class _Logical(_Reduction):
+class _Logical(Reduction):
     differentiable = False
 
     def dtype(self, *inputs: Any, **params: Any) -> Any:
@@ -189,6 +187,8 @@ class AllOf(_Logical):
 class Cumsum(Primitive):
     """The running sum along ``dim``; its adjoint runs from the other end."""
 
+    linear = True
+
     def forward(self, x: Any, dim: int) -> Any:
         return np.cumsum(x, axis=dim, dtype=x.dtype if x.dtype.kind == "f" else INT64)
 
@@ -200,6 +200,9 @@ class Cumsum(Primitive):
 
     def compose(self, x: Any, dim: int) -> Any:
         return cumsum(convert(x, dtype=INT64), dim=dim) if is_narrow(x) else None
+
+    def batch(self, size: int, inputs: Any, batched: Any, dim: int) -> Any:
+        return cumsum(inputs[0], dim=dim + 1)
 
     def pullback_0(self, dy: Any, y: Any, x: Any, dim: int) -> Any:
         return flip(cumsum(flip(dy, dims=(dim,)), dim=dim), dims=(dim,))

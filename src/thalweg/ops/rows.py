@@ -12,7 +12,7 @@ from ..core.primitive import Primitive
 from ..core.tensor import Tensor, wrap
 from ..errors import TargetError
 from .base import quiet, safe_mul
-from .broadcast import reshape, sum_
+from .broadcast import reshape, spread, sum_
 from .elementwise import convert, eq, exp, log, where
 from .reduce import amax
 
@@ -41,13 +41,21 @@ def _minus_largest(x: Any, dim: int) -> Any:
     return x - amax(x, dims=(dim,), keepdim=True) if x.size else x
 
 
-class Softmax(Primitive):
+class _AlongRows(Primitive):
+    saves_output = True
+
+    def shape(self, x: Any, dim: int) -> tuple[int, ...]:
+        return tuple(x.shape)
+
+    def batch(self, size: int, inputs: Any, batched: Any, dim: int) -> Any:
+        return self(inputs[0], dim=dim + 1)
+
+
+class Softmax(_AlongRows):
     """exp(x) / sum(exp(x)) along ``dim``; rows of -inf only give NaN, as in PyTorch.
 
-    dx = y (dy - sum(dy y)).
+    dx = y (dy - sum(dy y)), a symmetric map.
     """
-
-    saves_output = True
 
     @staticmethod
     @quiet
@@ -56,21 +64,19 @@ class Softmax(Primitive):
         e /= np.add.reduce(e, axis=dim, keepdims=True)
         return e
 
-    def shape(self, x: Any, dim: int) -> tuple[int, ...]:
-        return tuple(x.shape)
-
     def compose(self, x: Any, dim: int) -> Any:
         e = exp(_minus_largest(x, dim))
         return e / sum_(e, dims=(dim,), keepdim=True)
+
+    def pushforward(self, tangents: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
+        return self.pullback_0(tangents[0], y, inputs[0], **params)
 
     def pullback_0(self, dy: Any, y: Any, x: Any, dim: int) -> Any:
         return y * (dy - sum_(dy * y, dims=(dim,), keepdim=True))
 
 
-class LogSoftmax(Primitive):
+class LogSoftmax(_AlongRows):
     """x - log(sum(exp(x))) along ``dim``. dx = dy - exp(y) sum(dy)."""
-
-    saves_output = True
 
     @staticmethod
     @quiet
@@ -86,12 +92,13 @@ class LogSoftmax(Primitive):
         y -= np.log(np.add.reduce(np.exp(y), axis=dim, keepdims=True))
         return y
 
-    def shape(self, x: Any, dim: int) -> tuple[int, ...]:
-        return tuple(x.shape)
-
     def compose(self, x: Any, dim: int) -> Any:
         y = _minus_largest(x, dim)
         return y - log(sum_(exp(y), dims=(dim,), keepdim=True))
+
+    def pushforward(self, tangents: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
+        x_dot = tangents[0]
+        return x_dot - sum_(exp(y) * x_dot, dims=(params["dim"],), keepdim=True)
 
     def pullback_0(self, dy: Any, y: Any, x: Any, dim: int) -> Any:
         return dy - exp(y) * sum_(dy, dims=(dim,), keepdim=True)
@@ -133,6 +140,10 @@ class _CrossEntropy(Primitive):
             self.record(out, x, value, target, t, logp, logp)
         return out
 
+    def row_slopes(self, x: Any, target: Any, x_dot: Any) -> Any:
+        """The derivative of each row's cross-entropy along ``x_dot``."""
+        return sum_(safe_mul(x_dot, cross_entropy_slope(x, target)), dims=(1,), keepdim=False)
+
     @staticmethod
     def slope(x: Any, target: Any, logp: Any) -> Any:
         """softmax(x) - onehot(target)."""
@@ -159,6 +170,14 @@ class CrossEntropyRows(_CrossEntropy):
     def compose(self, x: Any, target: Any) -> Any:
         return -sum_(_picked(x, target), dims=(1,), keepdim=False)
 
+    def batch(self, size: int, inputs: Any, batched: Any) -> Any:
+        x, target, shape = _all_rows(size, inputs, batched)
+        return reshape(self(x, target), shape=shape[:2])
+
+    def pushforward(self, tangents: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
+        x, target = inputs
+        return self.row_slopes(x, target, tangents[0])
+
     def pullback_0(self, dy: Any, y: Any, x: Any, target: Any, logp: Any = None) -> Any:
         return safe_mul(reshape(dy, shape=(x.shape[0], 1)), self.slope(x, target, logp))
 
@@ -181,6 +200,15 @@ class CrossEntropyMean(_CrossEntropy):
 
     def compose(self, x: Any, target: Any) -> Any:
         return sum_(_picked(x, target), dims=(0, 1), keepdim=False) / -x.shape[0]
+
+    def batch(self, size: int, inputs: Any, batched: Any) -> Any:
+        rows = cross_entropy_rows.batch(size, inputs, batched)
+        return sum_(rows, dims=(1,), keepdim=False) / rows.shape[1]
+
+    def pushforward(self, tangents: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
+        x, target = inputs
+        slopes = self.row_slopes(x, target, tangents[0])
+        return sum_(slopes, dims=(0,), keepdim=False) / slopes.shape[0]
 
     def pullback_0(self, dy: Any, y: Any, x: Any, target: Any, logp: Any = None) -> Any:
         return self.slope(x, target, logp) * (dy / x.shape[0])
@@ -207,9 +235,20 @@ class CrossEntropySlope(Primitive):
     def limits(self, x: Any, target: Any) -> Any:
         return _class_limits(x, target)
 
+    def batch(self, size: int, inputs: Any, batched: Any) -> Any:
+        x, target, shape = _all_rows(size, inputs, batched)
+        return reshape(self(x, target), shape=shape)
+
     def pullback_0(self, dz: Any, z: Any, x: Any, target: Any) -> Any:
         p = softmax(x, dim=1)
         return p * (dz - sum_(dz * p, dims=(1,), keepdim=True))
+
+
+def _all_rows(size: int, inputs: Any, batched: Any) -> tuple[Any, Any, tuple[int, ...]]:
+    """The rows and classes of all samples in one matrix and one vector, and (size, n, classes)."""
+    x, target = (spread(v, size, b) for v, b in zip(inputs, batched, strict=True))
+    _, n, classes = shape = tuple(x.shape)
+    return reshape(x, shape=(size * n, classes)), reshape(target, shape=(size * n,)), shape
 
 
 def _onehot(x: Any, target: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.dtypes import INT64
 from ..core.primitive import Primitive
 from .base import convert, where
-from .broadcast import sum_
+from .broadcast import reshape, spread, sum_
 from .elementwise import eq, gt, le, log1p, logical_and, logical_or, minimum, neg
 from .reduce import cumsum
 
@@ -40,6 +40,10 @@ class PickRepeated(Primitive):
         draws = u * edges[:, -1:]
         passed = convert(le(edges[:, None, :], draws[:, :, None]), dtype=INT64)
         return minimum(sum_(passed, dims=(2,), keepdim=False), weights.shape[1] - 1)
+
+    def batch(self, size: int, inputs: Any, batched: Any) -> Any:
+        weights, u, shape = _all_rows(size, inputs, batched)
+        return reshape(self(weights, u), shape=(*shape, u.shape[1]))
 
     def dtype(self, weights: Any, u: Any) -> Any:
         return INT64
@@ -75,8 +79,20 @@ class PickDistinct(Primitive):
         places = eq(ranks[:, None, :], np.arange(count)[None, :, None])  # (row, place, key)
         return sum_(where(places, np.arange(n)[None, None, :], 0), dims=(2,), keepdim=False)
 
+    def batch(self, size: int, inputs: Any, batched: Any, count: int) -> Any:
+        weights, u, shape = _all_rows(size, inputs, batched)
+        return reshape(self(weights, u, count=count), shape=(*shape, count))
+
     def dtype(self, weights: Any, u: Any, count: int) -> Any:
         return INT64
+
+
+def _all_rows(size: int, inputs: Any, batched: Any) -> tuple[Any, Any, tuple[int, int]]:
+    """The rows of all samples in one matrix each, and (size, rows of a sample)."""
+    weights, u = (spread(x, size, b) for x, b in zip(inputs, batched, strict=True))
+    rows = weights.shape[1]
+    weights, u = (reshape(x, shape=(size * rows, x.shape[2])) for x in (weights, u))
+    return weights, u, (size, rows)
 
 
 pick_repeated, pick_distinct = PickRepeated(), PickDistinct()

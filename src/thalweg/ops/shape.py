@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from ..core.primitive import Primitive, ViewPrimitive
 from ..errors import ShapeError
-from .broadcast import expand, reshape, sum_to
+from .broadcast import aligned, expand, reshape, shifted, spread, sum_to
 
 __all__ = ["cat", "copy", "embed", "expand", "flip", "index", "pad", "permute", "reshape", "view_scatter"]
 
@@ -16,11 +17,16 @@ __all__ = ["cat", "copy", "embed", "expand", "flip", "index", "pad", "permute", 
 class Permute(ViewPrimitive):
     """The axes in the order ``dims``, without a copy."""
 
+    linear = True
+
     def forward(self, x: Any, dims: tuple[int, ...]) -> Any:
         return x.transpose(dims)
 
     def shape(self, x: Any, dims: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(x.shape[i] for i in dims)
+
+    def batch(self, size: int, inputs: Any, batched: Any, dims: tuple[int, ...]) -> Any:
+        return permute(inputs[0], dims=(0, *shifted(dims)))
 
     def pullback_0(self, dy: Any, y: Any, x: Any, dims: tuple[int, ...]) -> Any:
         inverse = [0] * len(dims)
@@ -33,6 +39,7 @@ class Index(ViewPrimitive):
     """x[index] for a tuple of ints, slices, None and Ellipsis: a view."""
 
     outlines = True
+    linear = True
 
     def forward(self, x: Any, index: tuple[Any, ...]) -> Any:
         y = x[index]
@@ -41,12 +48,17 @@ class Index(ViewPrimitive):
     def shape(self, x: Any, index: tuple[Any, ...]) -> tuple[int, ...]:
         return tuple(np.broadcast_to(np.zeros((), bool), x.shape)[index].shape)  # touches no memory
 
+    def batch(self, size: int, inputs: Any, batched: Any, index: tuple[Any, ...]) -> Any:
+        return _index(inputs[0], index=(slice(None), *index))
+
     def pullback_0(self, dy: Any, y: Any, x: Any, index: tuple[Any, ...]) -> Any:
         return embed(dy, index=index, shape=x.shape)
 
 
 class Embed(Primitive):
     """Zeros of ``shape`` with ``x`` at ``index``: the adjoint of a basic index."""
+
+    linear = True
 
     def forward(self, x: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
         y = np.zeros(shape, x.dtype)
@@ -55,6 +67,9 @@ class Embed(Primitive):
 
     def shape(self, x: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape
+
+    def batch(self, size: int, inputs: Any, batched: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
+        return embed(inputs[0], index=(slice(None), *index), shape=(size, *shape))
 
     def pullback_0(self, dy: Any, y: Any, x: Any, index: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
         return _index(dy, index=index)
@@ -72,6 +87,7 @@ class ViewScatter(Primitive):
 
     arity = 2
     outlines = True
+    linear = True
 
     def forward(self, base: Any, value: Any, steps: tuple[Any, ...]) -> Any:
         y = np.array(base, order="C")
@@ -85,6 +101,19 @@ class ViewScatter(Primitive):
 
     def shape(self, base: Any, value: Any, steps: tuple[Any, ...]) -> tuple[int, ...]:
         return tuple(base.shape)
+
+    def batch(self, size: int, inputs: Any, batched: Any, steps: tuple[Any, ...]) -> Any:
+        """Written by the positions that the view shows."""
+        from .index import index_put  # which needs this module
+
+        base, value = inputs
+        shape = base.shape[batched[0] :]
+        n = math.prod(shape)
+        places = _follow(np.arange(n).reshape(shape), steps)
+        flat = reshape(spread(base, size, batched[0]), shape=(size, n))
+        value = aligned(value, places.ndim) if batched[1] else value
+        written = index_put(flat, value, places, pattern=(slice(None), "array"), accumulate=False)
+        return reshape(written, shape=(size, *shape))
 
     def pullback_0(self, dy: Any, y: Any, base: Any, value: Any, steps: tuple[Any, ...]) -> Any:
         return view_scatter(dy, 0.0, steps=steps)
@@ -119,11 +148,16 @@ def _follow(x: Any, steps: tuple[Any, ...]) -> Any:
 class Copy(Primitive):
     """The same values in memory of their own."""
 
+    linear = True
+
     def forward(self, x: Any) -> Any:
         return np.array(x, order="C")
 
     def shape(self, x: Any) -> tuple[int, ...]:
         return tuple(x.shape)
+
+    def batch(self, size: int, inputs: Any, batched: Any) -> Any:
+        return copy(inputs[0])
 
     def compose(self, x: Any) -> Any:
         return x  # where memory is assigned later, values need no copies
@@ -135,11 +169,16 @@ class Copy(Primitive):
 class Flip(Primitive):
     """The elements in reverse order along ``dims``; a copy, as in PyTorch."""
 
+    linear = True
+
     def forward(self, x: Any, dims: tuple[int, ...]) -> Any:
         return np.flip(x, dims).copy()
 
     def shape(self, x: Any, dims: tuple[int, ...]) -> tuple[int, ...]:
         return tuple(x.shape)
+
+    def batch(self, size: int, inputs: Any, batched: Any, dims: tuple[int, ...]) -> Any:
+        return flip(inputs[0], dims=shifted(dims))
 
     def pullback_0(self, dy: Any, y: Any, x: Any, dims: tuple[int, ...]) -> Any:
         return flip(dy, dims=dims)
@@ -156,6 +195,7 @@ class Cat(Primitive):
 
     arity = None
     outlines = True
+    linear = True
 
     def forward(self, *inputs: Any, dim: int) -> Any:
         return np.concatenate(inputs, axis=dim)
@@ -171,6 +211,9 @@ class Cat(Primitive):
                     f"all sizes except along dim {dim} must be equal"
                 )
         return (*first[:dim], sum(x.shape[dim] for x in inputs), *first[dim + 1 :])
+
+    def batch(self, size: int, inputs: Any, batched: Any, dim: int) -> Any:
+        return cat(*(spread(x, size, b) for x, b in zip(inputs, batched, strict=True)), dim=dim + 1)
 
     def pullback_0(self, dy: Any, y: Any, x: Any, dim: int) -> Any:
         return dy  # of one tensor
@@ -206,6 +249,12 @@ class Pad(Primitive):
 
     def shape(self, x: Any, widths: tuple[tuple[int, int], ...], value: float) -> tuple[int, ...]:
         return tuple(n + a + b for n, (a, b) in zip(x.shape, widths, strict=True))
+
+    def batch(self, size: int, inputs: Any, batched: Any, widths: tuple[tuple[int, int], ...], value: float) -> Any:
+        return pad(inputs[0], widths=((0, 0), *widths), value=value)
+
+    def pushforward(self, tangents: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
+        return pad(tangents[0], widths=params["widths"], value=0.0)
 
     def pullback_0(self, dy: Any, y: Any, x: Any, widths: tuple[tuple[int, int], ...], value: float) -> Any:
         return _index(dy, index=tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, widths, strict=True)))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import typing as _typing
-
-from ..missing import Missing as _Missing
 from . import lr_scheduler
 from .adadelta import Adadelta
 from .adagrad import Adagrad
@@ -39,6 +36,3 @@ __all__ = [
     "RuleOptimizer",
     "lr_scheduler",
 ]
-
-if not _typing.TYPE_CHECKING:  # a type checker would take every name for one that exists
-    __getattr__ = _Missing(__name__)

@@ -1,13 +1,7 @@
-"""What serves training without being part of the network: ``utils.data``."""
+"""What serves training without being part of the network: ``utils.data``, ``utils.checkpoint``."""
 
 from __future__ import annotations
 
-import typing as _typing
+from . import checkpoint, data
 
-from ..missing import Missing as _Missing
-from . import data
-
-__all__ = ["data"]
-
-if not _typing.TYPE_CHECKING:  # a type checker would take every name for one that exists
-    __getattr__ = _Missing(__name__)
+__all__ = ["checkpoint", "data"]

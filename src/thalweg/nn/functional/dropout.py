@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core.modes import state
 from ...core.tensor import Tensor, wrap
+from ...core.value import SymbolicValue
 from ...errors import ArgumentError, ShapeError
 from ...ops.base import convert
 from ...ops.random import default_generator
@@ -34,9 +34,10 @@ def check_probability(p: float, name: str) -> None:
 def _kept(input: Tensor, p: float, shape: tuple[int, ...], value: float = 1.0) -> Tensor:
     """``value`` with probability 1 - p, else 0, in the dtype of ``input``."""
     draw = default_generator.uniform(shape, _DRAW)
-    if state.tracer is not None:
-        return convert(wrap(draw >= p), dtype=input._value.dtype) * value
-    return wrap(np.multiply(draw >= p, value, dtype=input._value.dtype))
+    kept = draw >= p
+    if isinstance(kept, SymbolicValue):
+        return convert(wrap(kept), dtype=input._value.dtype) * value
+    return wrap(np.multiply(kept, value, dtype=input._value.dtype))
 
 
 def _dropped(input: Tensor, p: float, shape: tuple[int, ...]) -> Tensor:

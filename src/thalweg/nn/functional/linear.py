@@ -1,4 +1,4 @@
-"""Linear and bilinear maps, embeddings, distances between rows, and padding."""
+"""Linear and bilinear maps, one-hot codes, distances between rows, and padding."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from ...core.modes import state
 from ...core.tensor import Tensor, wrap
 from ...errors import ArgumentError, DtypeError, ShapeError
 from ...ops import linalg
-from ...ops.base import convert, where
+from ...ops.base import convert
 from ...ops.elementwise import eq
 from ...ops.functions import clamp, norm
-from ...ops.index import take
 from ...ops.ranges import check_range
 from ...ops.shape import pad as pad_with
 from ...ops.shaping import index_select, narrow, reshape, unsqueeze
 
-__all__ = ["bilinear", "cosine_similarity", "embedding", "linear", "one_hot", "pad", "pairwise_distance"]
+__all__ = ["bilinear", "cosine_similarity", "linear", "one_hot", "pad", "pairwise_distance"]
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -77,27 +76,6 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     return linear(products, reshape(weight, weight._value.shape[0], n * m), bias)
 
 
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """The rows of ``weight`` at integer positions; the row ``padding_idx`` receives no gradient.
-
-    input : (...) integers, weight : (n, size)  ->  (..., size)
-
-    Raises:
-        IndexError: a position is negative or not below n.
-    """
-    index, count = input._value, weight._value.shape[0]
-    if index.dtype.kind not in "iu":
-        raise DtypeError(f"embedding: positions must be integers, not {input.dtype}")
-    message = f"embedding: position {{value}} is out of range for a weight of {count} rows"
-    check_range(index, 0, count, IndexError, message)
-    rows: Tensor = take(weight, index, pattern=("array",))
-    if padding_idx is None:
-        return rows
-    if not -count <= padding_idx < count:
-        raise IndexError(f"embedding: padding_idx {padding_idx} is out of range for a weight of {count} rows")
-    return where(unsqueeze(input == padding_idx % count, -1), rows.detach(), rows)
-
-
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     """A new last axis with a 1 at the position that each element names and 0 elsewhere.
 
@@ -122,7 +100,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     return wrap(convert(eq(index[..., None], np.arange(count)), dtype=INT64))
 
 
-_NUMPY_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+_MODES = ("reflect", "replicate", "circular")
 
 
 def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = None) -> Tensor:
@@ -148,8 +126,8 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
                 input = narrow(input, d, max(-before, 0), size)
         grown = tuple((max(a, 0), max(b, 0)) for a, b in widths)
         return pad_with(input, widths=grown, value=0.0 if value is None else value)
-    if mode not in _NUMPY_MODES:
-        raise ArgumentError(f"pad: mode must be constant, {', '.join(_NUMPY_MODES)}, not {mode!r}")
+    if mode not in _MODES:
+        raise ArgumentError(f"pad: mode must be constant, {', '.join(_MODES)}, not {mode!r}")
     if value:
         raise ArgumentError(f'pad: value has a meaning only for mode "constant", not for {mode!r}')
     for d, (before, after) in enumerate(widths):
@@ -171,9 +149,16 @@ def _border(input: Tensor, dim: int, before: int, after: int, mode: str) -> Any:
     """The positions along ``dim`` that a padded tensor is read from."""
     n = input._value.shape[dim]
     most = {"reflect": n - 1, "replicate": max(before, after) if n else -1, "circular": n}[mode]
-    if max(before, after) > most or min(before, after) < 0:
+    if max(before, after) > most or n + before + after < 0:
         raise ShapeError(f"pad: widths {(before, after)} don't fit mode {mode!r} and size {n} along dim {dim}")
-    return np.pad(np.arange(n), (before, after), mode=_NUMPY_MODES[mode])  # type: ignore[call-overload]
+    places = np.arange(-before, n + after)
+    if mode == "circular":
+        start, kept = max(-before, 0), max(n + min(before, 0) + min(after, 0), 1)
+        return start + (places - start) % kept
+    if mode == "reflect":
+        places = np.abs(places)
+        places = np.where(places < n, places, 2 * (n - 1) - places)
+    return np.clip(places, 0, n - 1)
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:

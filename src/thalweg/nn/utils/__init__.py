@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import typing as _typing
-
-from ...missing import Missing as _Missing
+from . import rnn as rnn
 from .clip_grad import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from .convert_parameters import parameters_to_vector, vector_to_parameters
 from .fusion import fuse_conv_bn_eval, fuse_conv_bn_weights, fuse_linear_bn_eval, fuse_linear_bn_weights
@@ -23,6 +21,3 @@ __all__ = [
     "skip_init",
     "vector_to_parameters",
 ]
-
-if not _typing.TYPE_CHECKING:  # a type checker would take every name for one that exists
-    __getattr__ = _Missing(__name__)

@@ -167,19 +167,19 @@ class Information:
 
     def new_zeros(self: Any, *size: Any, dtype: Any = None, requires_grad: Any = False) -> Tensor:
         """Zeros of this tensor's dtype."""
-        return creation.zeros(*size, dtype=dtype or self.dtype, requires_grad=requires_grad)
+        return creation.resembling(self, creation.zeros(*size, dtype=dtype or self.dtype), requires_grad)
 
     def new_ones(self: Any, *size: Any, dtype: Any = None, requires_grad: Any = False) -> Tensor:
         """Ones of this tensor's dtype."""
-        return creation.ones(*size, dtype=dtype or self.dtype, requires_grad=requires_grad)
+        return creation.resembling(self, creation.ones(*size, dtype=dtype or self.dtype), requires_grad)
 
     def new_empty(self: Any, *size: Any, dtype: Any = None, requires_grad: Any = False) -> Tensor:
         """An unset tensor of this one's dtype."""
-        return creation.empty(*size, dtype=dtype or self.dtype, requires_grad=requires_grad)
+        return creation.resembling(self, creation.empty(*size, dtype=dtype or self.dtype), requires_grad)
 
     def new_full(self: Any, size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: Any = False) -> Tensor:
         """One number in this tensor's dtype."""
-        return creation.full(size, fill_value, dtype=dtype or self.dtype, requires_grad=requires_grad)
+        return creation.resembling(self, creation.full(size, fill_value, dtype=dtype or self.dtype), requires_grad)
 
     # -- transposes ---------------------------------------------------------------------------------------
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import typing as _typing
-
-from ...missing import Missing as _Missing
 from .collate import default_collate, default_convert
 from .dataset import (
     ChainDataset,
@@ -52,6 +49,3 @@ __all__ = [
     "get_worker_info",
     "random_split",
 ]
-
-if not _typing.TYPE_CHECKING:  # a type checker would take every name for one that exists
-    __getattr__ = _Missing(__name__)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..core.value import SymbolicValue
-from ..ops import elementwise as e
-from ..ops.broadcast import reshape, sum_
-from ..ops.index import take
-from ..ops.shape import index, permute
+from . import elementwise as e
+from .broadcast import reshape, sum_
+from .index import take
+from .shape import index, permute
 
 __all__ = ["Operators", "arrays_apart"]
 

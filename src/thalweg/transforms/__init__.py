@@ -1,0 +1,1 @@
+"""Functions transformed into others: for batches of arguments, with tangents, with gradients."""

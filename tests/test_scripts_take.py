@@ -89,7 +89,7 @@ def test_questions_about_a_tensor():
     assert x.layout is tw.strided and x.get_device() == -1 and x.pin_memory() is x
     assert tw.is_tensor(x) and not tw.is_tensor(1) and tw.is_floating_point(x) and not tw.is_complex(x)
     assert tw.is_nonzero(tw.tensor(2)) and not tw.is_nonzero(tw.tensor([0.0]))
-    with pytest.raises(RuntimeError, match="one element"):
+    with pytest.raises(RuntimeError, match="ambiguous"):
         tw.is_nonzero(x)
 
 
@@ -240,3 +240,35 @@ def test_different_values_fail(actual, expected, options, message):
 def test_one_tolerance_alone_is_refused():
     with pytest.raises(ArgumentError, match="both rtol and atol"):
         tw.testing.assert_close(1.0, 1.0, rtol=0.1)
+
+
+MAKERS = {
+    "tensor": ([1.0],), "as_tensor": ([1.0],), "zeros": (2,), "ones": (2,), "empty": (2,), "full": ((2,), 1.0),
+    "zeros_like": (tw.ones(2),), "ones_like": (tw.ones(2),), "empty_like": (tw.ones(2),), "rand": (2,), "randn": (2,),
+    "full_like": (tw.ones(2), 1.0), "arange": (3,), "linspace": (0, 1, 3), "eye": (2,), "randint": (3, (2,)),
+    "randperm": (3,), "rand_like": (tw.ones(2),), "randn_like": (tw.ones(2),), "tril_indices": (2, 2),
+    "FloatTensor": ([1.0],),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_every_function_that_makes_tensors_takes_a_device(name):
+    make = getattr(tw, name)
+    for device in ("cpu", tw.device("cpu"), None):
+        assert make(*MAKERS[name], device=device).device.type == "cpu"
+    with pytest.raises(DeviceError, match="cuda"):
+        make(*MAKERS[name], device="cuda")
+
+
+def test_methods_and_layers_that_make_tensors_take_a_device():
+    x = tw.ones(2)
+    for make in (
+        lambda d: x.new_tensor([1.0], device=d), lambda d: x.new_zeros(2, device=d), lambda d: x.new_ones(2, device=d),
+        lambda d: x.new_full((2,), 1.0, device=d), lambda d: tw.nn.Linear(1, 1, device=d),
+        lambda d: tw.nn.Conv2d(1, 1, 1, device=d), lambda d: tw.nn.LayerNorm(2, device=d), lambda d: tw.Generator(d),
+        lambda d: tw.nn.Embedding(2, 2, device=d), lambda d: tw.nn.LSTM(1, 1, device=d),
+        lambda d: tw.nn.BatchNorm1d(2, device=d), lambda d: tw.nn.MultiheadAttention(2, 1, device=d),
+    ):  # fmt: skip
+        make(tw.device("cpu"))
+        with pytest.raises(DeviceError, match="cuda"):
+            make("cuda")

@@ -17,10 +17,12 @@ from . import (
     distributed,
     func,
     io,
+    linalg,
     mps,
     nn,
     optim,
     random,
+    special,
     testing,
     types,
     utils,
@@ -57,13 +59,16 @@ from .ops import legacy as _legacy
 from .ops import queries as _queries
 from .ops import random as _random
 from .ops import shaping as _shaping
+from .ops import signal_windows as _signal_windows
 from .ops.creation import *
 from .ops.elementwise import abs_ as abs
 from .ops.elementwise import (
     atan2,
     bitwise_and,
+    bitwise_left_shift,
     bitwise_not,
     bitwise_or,
+    bitwise_right_shift,
     bitwise_xor,
     ceil,
     cos,
@@ -76,12 +81,16 @@ from .ops.elementwise import (
     fmod,
     ge,
     gt,
+    hypot,
     isfinite,
     isinf,
     isnan,
     le,
     log,
     log1p,
+    log2,
+    log10,
+    logaddexp,
     logical_and,
     logical_not,
     logical_or,
@@ -98,13 +107,13 @@ from .ops.elementwise import (
     rsqrt,
     sigmoid,
     sign,
+    signbit,
     sin,
     sqrt,
     tanh,
     trunc,
 )
 from .ops.elementwise import pow_ as pow
-from .ops.elementwise import round_ as round
 from .ops.functions import *
 from .ops.legacy import *
 from .ops.printing import set_printoptions
@@ -112,18 +121,103 @@ from .ops.queries import *
 from .ops.random import *
 from .ops.shaping import *
 from .ops.shaping import where_ as where
+from .ops.signal_windows import *
 from .transforms.vmap import vmap
 from .version import __version__
 
 __all__ = [
-    "Size", "Tensor", "__version__", "abs", "accelerator", "amp", "atan2", "autocast", "autograd", "backends",
-    "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "bool", "ceil", "compile", "cos", "cuda",
-    "distributed", "double", "e", "eq", "erf", "exp", "expm1", "float", "floor", "floor_divide", "fmod", "func",
-    "ge", "gt", "half", "inf", "int", "io", "is_autocast_available", "isfinite", "isinf", "isnan", "le", "load",
-    "log", "log1p", "logical_and", "logical_not", "logical_or", "logical_xor", "long", "lt", "maximum", "minimum",
-    "mps", "mul", "nan", "ne", "neg", "nn", "optim", "pi", "pow", "random", "reciprocal", "relu", "remainder",
-    "round", "rsqrt", "save", "set_printoptions", "short", "sigmoid", "sign", "sin", "sqrt", "tanh", "testing",
-    "trunc", "types", "utils", "version", "vmap", "where", "xpu",
+    "Size",
+    "Tensor",
+    "__version__",
+    "abs",
+    "accelerator",
+    "amp",
+    "atan2",
+    "autocast",
+    "autograd",
+    "backends",
+    "bitwise_and",
+    "bitwise_left_shift",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
+    "bool",
+    "ceil",
+    "compile",
+    "cos",
+    "cuda",
+    "distributed",
+    "double",
+    "e",
+    "eq",
+    "erf",
+    "exp",
+    "expm1",
+    "float",
+    "floor",
+    "floor_divide",
+    "fmod",
+    "func",
+    "ge",
+    "gt",
+    "half",
+    "hypot",
+    "inf",
+    "int",
+    "io",
+    "is_autocast_available",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "le",
+    "linalg",
+    "load",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "long",
+    "lt",
+    "maximum",
+    "minimum",
+    "mps",
+    "mul",
+    "nan",
+    "ne",
+    "neg",
+    "nn",
+    "optim",
+    "pi",
+    "pow",
+    "random",
+    "reciprocal",
+    "relu",
+    "remainder",
+    "rsqrt",
+    "save",
+    "set_printoptions",
+    "short",
+    "sigmoid",
+    "sign",
+    "signbit",
+    "sin",
+    "special",
+    "sqrt",
+    "tanh",
+    "testing",
+    "trunc",
+    "types",
+    "utils",
+    "version",
+    "vmap",
+    "where",
+    "xpu",
 ]  # fmt: skip
 __all__ += _device.__all__
 __all__ += _layouts.__all__
@@ -137,5 +231,6 @@ __all__ += _queries.__all__
 __all__ += _settings.__all__
 __all__ += _random.__all__
 __all__ += _shaping.__all__
+__all__ += _signal_windows.__all__
 
 _explain_missing_names()

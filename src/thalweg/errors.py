@@ -15,6 +15,7 @@ __all__ = [
     "DivergenceError",
     "DtypeError",
     "GradcheckError",
+    "LinAlgError",
     "MissingNameError",
     "OptimizerError",
     "RunError",
@@ -83,6 +84,10 @@ class GradcheckError(ThalwegError, RuntimeError):
 
 class MissingNameError(ThalwegError, AttributeError):
     """A name that PyTorch has and thalweg has not."""
+
+
+class LinAlgError(ThalwegError, RuntimeError):
+    """A matrix is singular, not positive definite, or its decomposition does not converge."""
 
 
 class OptimizerError(ThalwegError, ValueError):

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import BOOL, default_float, result_dtype
-from . import math_convert, math_division, math_erf, math_exp, math_log, math_power, math_trig
+from . import math_convert, math_division, math_erf, math_exp, math_hyperbolic, math_log, math_power, math_trig
 from .ir import FLAGS, Function, Module, Value, element, lanes, real_text, vector_type
 from .native import Target
 
@@ -393,6 +393,27 @@ class Lanes:
 
     def cos(self, x: Any) -> Lane:
         return self.shared(math_trig.cos, *self.real(x))
+
+    def sinh(self, x: Any) -> Lane:
+        return self.shared(math_hyperbolic.sinh, *self.real(x))
+
+    def cosh(self, x: Any) -> Lane:
+        return self.shared(math_hyperbolic.cosh, *self.real(x))
+
+    def asinh(self, x: Any) -> Lane:
+        return self.shared(math_hyperbolic.asinh, *self.real(x))
+
+    def acosh(self, x: Any) -> Lane:
+        return self.shared(math_hyperbolic.acosh, *self.real(x))
+
+    def atanh(self, x: Any) -> Lane:
+        return self.shared(math_hyperbolic.atanh, *self.real(x))
+
+    def log2(self, x: Any) -> Lane:
+        return self.shared(math_log.log2, *self.real(x))
+
+    def log10(self, x: Any) -> Lane:
+        return self.shared(math_log.log10, *self.real(x))
 
     def atan2(self, y: Any, x: Any) -> Lane:
         return self.shared(math_trig.atan2, *self.real(y, x))

@@ -17,7 +17,7 @@ from .math_exp import BIAS, DIGITS, ln2_parts, power_of_two
 if TYPE_CHECKING:
     from .lanes import Lane, Lanes
 
-__all__ = ["log", "log1p", "softplus", "split", "split_any"]
+__all__ = ["log", "log1p", "log2", "log10", "softplus", "split", "split_any"]
 
 # The polynomial for float32: (log(1 + f) - f + f**2 / 2) / f**3
 LOG = (
@@ -73,6 +73,18 @@ def log(emit: Lanes, x: Lane) -> Lane:
     """The natural logarithm, within 2 ulp."""
     e, m = split_any(emit, x)
     return _at_ends(emit, x, _joined(emit, e, emit.sub(m, 1.0)))
+
+
+def log2(emit: Lanes, x: Lane) -> Lane:
+    """The logarithm to base 2, exact for powers of 2."""
+    e, m = split_any(emit, x)
+    f = emit.sub(m, 1.0)
+    return _at_ends(emit, x, emit.add(e, emit.mul(_joined(emit, emit.constant(0.0, x.dtype), f), 1 / math.log(2))))
+
+
+def log10(emit: Lanes, x: Lane) -> Lane:
+    """The logarithm to base 10."""
+    return emit.div(log(emit, x), math.log(10))
 
 
 def _log1p(emit: Lanes, x: Lane, u: Lane) -> Lane:

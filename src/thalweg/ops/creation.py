@@ -7,11 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from ..core.dtypes import FLOAT64, INT64, as_numpy_dtype, default_float, dtype, promote_numpy, scalar_dtype
+from ..core.device import require_cpu
+from ..core.dtypes import (
+    FLOAT64,
+    INT64,
+    as_numpy_dtype,
+    default_float,
+    dtype,
+    from_numpy_dtype,
+    promote_numpy,
+    scalar_dtype,
+)
 from ..core.modes import state
 from ..core.tensor import Tensor, wrap
 from ..core.value import SymbolicValue
-from ..errors import DtypeError, ShapeError, ThalwegError
+from ..errors import ArgumentError, DtypeError, ShapeError, ThalwegError
 from .base import convert, isfinite
 from .broadcast import expand, reshape, sum_
 from .elementwise import ge, gt, le, logical_and, lt
@@ -34,11 +44,12 @@ def tensor(
     tensor([[1, 2],
             [3, 4]])
     """
-    return _finish(_array(data, dtype, copy=True), requires_grad)
+    return _finish(_array(data, dtype, copy=True), requires_grad, device)
 
 
 def as_tensor(data: Any, dtype: dtype | None = None, device: Any = None) -> Tensor:
     """``data`` as a tensor, sharing its memory where it is an array (or tensor) of the right dtype."""
+    require_cpu(device, "as_tensor")
     if isinstance(data, Tensor):
         return data if dtype is None or data.dtype is dtype else convert(data, dtype=as_numpy_dtype(dtype))
     return wrap(_array(data, dtype, copy=False))
@@ -141,8 +152,10 @@ def _python_dtype(data: Any, array: Any) -> Any:
 # -- filled -----------------------------------------------------------------------------------------------
 
 
-def shape_of(size: tuple[Any, ...], name: str) -> tuple[int, ...]:
-    """The shape given as separate ints or as one sequence."""
+def shape_of(size: tuple[Any, ...], name: str, keyword: Any = None) -> tuple[int, ...]:
+    """The shape given as separate ints, as one sequence, or by the keyword ``size``."""
+    if keyword is not None:
+        size = (keyword,)
     if len(size) == 1 and not isinstance(size[0], (int, np.integer, Tensor)):
         size = tuple(size[0])
     shape = tuple(int(n) for n in size)
@@ -151,7 +164,9 @@ def shape_of(size: tuple[Any, ...], name: str) -> tuple[int, ...]:
     return shape
 
 
-def _finish(value: Any, requires_grad: bool) -> Tensor:
+def _finish(value: Any, requires_grad: bool, device: Any) -> Tensor:
+    if device is not None:
+        require_cpu(device, "device")
     x = wrap(value if state.forward is None else state.forward.held(value))
     return x.requires_grad_() if requires_grad else x
 
@@ -160,29 +175,60 @@ def _float_dtype(d: dtype | None) -> Any:
     return default_float() if d is None else as_numpy_dtype(d)
 
 
-def zeros(*size: Any, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros(
+    *sizes: Any,
+    size: Any = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """A tensor of zeros of the given shape."""
-    return _finish(np.zeros(shape_of(size, "zeros"), _float_dtype(dtype)), requires_grad)
+    return _finish(np.zeros(shape_of(sizes, "zeros", size), _float_dtype(dtype)), requires_grad, device)
 
 
-def ones(*size: Any, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def ones(
+    *sizes: Any,
+    size: Any = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """A tensor of ones of the given shape."""
-    return _finish(np.ones(shape_of(size, "ones"), _float_dtype(dtype)), requires_grad)
+    return _finish(np.ones(shape_of(sizes, "ones", size), _float_dtype(dtype)), requires_grad, device)
 
 
-def empty(*size: Any, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def empty(
+    *sizes: Any,
+    size: Any = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """A tensor whose elements are not set: whatever was in the memory."""
-    return _finish(np.empty(shape_of(size, "empty"), _float_dtype(dtype)), requires_grad)
+    return _finish(np.empty(shape_of(sizes, "empty", size), _float_dtype(dtype)), requires_grad, device)
 
 
 def full(
-    size: Shape, fill_value: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
+    size: Shape,
+    fill_value: Any,
+    *,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A tensor filled with one number, of the number's dtype unless ``dtype`` is given."""
     kind = fill_value.dtype.numpy.kind if isinstance(fill_value, Tensor) else scalar_dtype(fill_value).kind
     natural = default_float() if kind == "f" else np.dtype(bool) if kind == "b" else INT64
     target = natural if dtype is None else as_numpy_dtype(dtype)
-    return _finish(_filled(shape_of((size,), "full"), fill_value, target), requires_grad)
+    return _finish(_filled(shape_of((size,), "full"), fill_value, target), requires_grad, device)
 
 
 def _filled(shape: tuple[int, ...], fill: Any, target: Any) -> Any:
@@ -197,32 +243,67 @@ def _like(input: Tensor, dtype: dtype | None) -> Any:
     return input._value.dtype if dtype is None else as_numpy_dtype(dtype)
 
 
-def resembling(input: Tensor, x: Tensor, requires_grad: bool) -> Tensor:
+def resembling(input: Tensor, x: Tensor, requires_grad: bool, device: Any = None) -> Tensor:
     """A new tensor in memory that can hold what ``input`` can."""
     value = input._value
-    return _finish(value.like(x._value) if isinstance(value, SymbolicValue) else x._value, requires_grad)
+    return _finish(value.like(x._value) if isinstance(value, SymbolicValue) else x._value, requires_grad, device)
 
 
-def zeros_like(input: Tensor, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros_like(
+    input: Tensor,
+    *,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """Zeros of the shape and dtype of ``input``."""
-    return resembling(input, wrap(np.zeros(input._value.shape, _like(input, dtype))), requires_grad)
+    return resembling(input, wrap(np.zeros(input._value.shape, _like(input, dtype))), requires_grad, device)
 
 
-def ones_like(input: Tensor, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def ones_like(
+    input: Tensor,
+    *,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """Ones of the shape and dtype of ``input``."""
-    return resembling(input, wrap(np.ones(input._value.shape, _like(input, dtype))), requires_grad)
+    return resembling(input, wrap(np.ones(input._value.shape, _like(input, dtype))), requires_grad, device)
 
 
-def empty_like(input: Tensor, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def empty_like(
+    input: Tensor,
+    *,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """An unset tensor of the shape and dtype of ``input``."""
-    return resembling(input, wrap(np.empty(input._value.shape, _like(input, dtype))), requires_grad)
+    return resembling(input, wrap(np.empty(input._value.shape, _like(input, dtype))), requires_grad, device)
 
 
 def full_like(
-    input: Tensor, fill_value: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
+    input: Tensor,
+    fill_value: Any,
+    *,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
 ) -> Tensor:
     """One number in the shape and dtype of ``input``."""
-    return resembling(input, wrap(_filled(input._value.shape, fill_value, _like(input, dtype))), requires_grad)
+    return resembling(input, wrap(_filled(input._value.shape, fill_value, _like(input, dtype))), requires_grad, device)
 
 
 def arange(
@@ -231,8 +312,10 @@ def arange(
     step: Any = 1,
     *,
     dtype: dtype | None = None,
+    layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """start, start + step, … below ``end``: int64 for ints, the default dtype if one of the numbers is a float.
 
@@ -251,67 +334,150 @@ def arange(
     target = (INT64 if integers else default_float()) if dtype is None else as_numpy_dtype(dtype)
     n = -(-(end - start) // step) if integers else math.ceil((end - start) / step)
     work = np.int64 if integers else np.float64
-    return _finish((work(start) + np.arange(n, dtype=work) * work(step)).astype(target), requires_grad)
+    return _finish((work(start) + np.arange(n, dtype=work) * work(step)).astype(target), requires_grad, device)
 
 
 def linspace(
-    start: Any, end: Any, steps: int, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
+    start: Any,
+    end: Any,
+    steps: int,
+    *,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """``steps`` evenly spaced numbers from ``start`` to ``end``, both included."""
     start, end = (x.item() if isinstance(x, Tensor) else x for x in (start, end))
     if steps < 0:
         raise ShapeError(f"linspace: the number of steps must not be negative, got {steps}")
-    return _finish(np.linspace(start, end, steps).astype(_float_dtype(dtype)), requires_grad)
+    return _finish(np.linspace(start, end, steps).astype(_float_dtype(dtype)), requires_grad, device)
+
+
+def logspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """``steps`` numbers from base ** start to base ** end, whose logarithms are evenly spaced."""
+    start, end = (x.item() if isinstance(x, Tensor) else x for x in (start, end))
+    if steps < 0:
+        raise ShapeError(f"logspace: the number of steps must not be negative, got {steps}")
+    exponents = np.linspace(start, end, steps)
+    return _finish(np.power(float(base), exponents).astype(_float_dtype(dtype)), requires_grad, device)
+
+
+def scalar_tensor(s: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A 0-d tensor of the default dtype, or of ``dtype``."""
+    return full((), s, dtype=from_numpy_dtype(_float_dtype(dtype)), requires_grad=requires_grad)
+
+
+def frombuffer(buffer: Any, *, dtype: dtype, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
+    """A vector that shares the memory of a buffer such as a bytearray."""
+    return _finish(np.frombuffer(buffer, as_numpy_dtype(dtype), count, offset), requires_grad, None)
+
+
+def empty_strided(
+    size: Any, stride: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """An unset tensor whose axes lie in memory in the order of the strides."""
+    order = sorted(range(len(size)), key=lambda i: -stride[i])
+    value = np.empty([size[i] for i in order], _float_dtype(dtype))
+    return _finish(value.transpose(np.argsort(order)) if order else value, requires_grad, device)
 
 
 def eye(
-    n: int, m: int | None = None, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """The identity matrix of n rows and m (default n) columns."""
-    return _finish(np.eye(n, m, dtype=_float_dtype(dtype)), requires_grad)
+    return _finish(np.eye(n, m, dtype=_float_dtype(dtype)), requires_grad, device)
 
 
 # -- random -----------------------------------------------------------------------------------------------
 
 
 def rand(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     generator: Generator | None = None,
     dtype: dtype | None = None,
+    layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Uniform random numbers on [0, 1)."""
     target = _float_dtype(dtype)
     require_float(target, "rand")
-    return _finish((generator or default_generator).uniform(shape_of(size, "rand"), target), requires_grad)
+    return _finish(
+        (generator or default_generator).uniform(shape_of(sizes, "rand", size), target), requires_grad, device
+    )
 
 
 def randn(
-    *size: Any,
+    *sizes: Any,
+    size: Any = None,
     generator: Generator | None = None,
     dtype: dtype | None = None,
+    layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Standard normal random numbers."""
     target = _float_dtype(dtype)
     require_float(target, "randn")
-    return _finish((generator or default_generator).normal(shape_of(size, "randn"), target), requires_grad)
+    return _finish(
+        (generator or default_generator).normal(shape_of(sizes, "randn", size), target), requires_grad, device
+    )
 
 
-def rand_like(input: Tensor, *, dtype: dtype | None = None, generator: Generator | None = None) -> Tensor:
+def rand_like(
+    input: Tensor,
+    *,
+    generator: Generator | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """Uniform random numbers in the shape of ``input``."""
     target = _like(input, dtype)
     require_float(target, "rand_like")
-    return wrap((generator or default_generator).uniform(input._value.shape, target))
+    return _finish((generator or default_generator).uniform(input._value.shape, target), requires_grad, device)
 
 
-def randn_like(input: Tensor, *, dtype: dtype | None = None, generator: Generator | None = None) -> Tensor:
+def randn_like(
+    input: Tensor,
+    *,
+    generator: Generator | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
     """Standard normal random numbers in the shape of ``input``."""
     target = _like(input, dtype)
     require_float(target, "randn_like")
-    return wrap((generator or default_generator).normal(input._value.shape, target))
+    return _finish((generator or default_generator).normal(input._value.shape, target), requires_grad, device)
 
 
 def randint(
@@ -321,8 +487,10 @@ def randint(
     *,
     generator: Generator | None = None,
     dtype: dtype | None = None,
+    layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """Random integers in [low, high); ``randint(high, size)`` counts from 0."""
     if size is None:
@@ -332,7 +500,70 @@ def randint(
     if low >= high:
         raise ThalwegError(f"randint: low must be below high, got [{low}, {high})")
     value = (generator or default_generator).integers(low, high, shape_of((size,), "randint"))
-    return _finish(value.astype(INT64 if dtype is None else as_numpy_dtype(dtype)), requires_grad)
+    return _finish(value.astype(INT64 if dtype is None else as_numpy_dtype(dtype)), requires_grad, device)
+
+
+def randint_like(
+    input: Tensor,
+    low: Any,
+    high: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: dtype | None = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:
+    """Random integers in [low, high) in the shape and dtype of ``input``; ``randint_like(input, high)`` from 0."""
+    low, high = (0, low) if high is None else (low, high)
+    target = from_numpy_dtype(_like(input, dtype))
+    return randint(int(low), int(high), input._value.shape, generator=generator, dtype=target).requires_grad_(
+        requires_grad
+    )
+
+
+def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
+    """A Poisson variable for each element, which is its rate.
+
+    A uniform number is looked up in the running sum of the probabilities, which is cut off 12 standard deviations
+    (and 30) above the largest rate.
+    """
+    rates = input.detach()._value
+    if not isinstance(rates, np.ndarray):
+        assert state.tracer is not None
+        raise state.tracer.refuse("poisson: how far to count depends on the rates; draw outside")
+    if rates.dtype.kind != "f" or (rates.size and not rates.min() >= 0):
+        raise ArgumentError("poisson: rates must be floating-point and not negative")
+    draw = (generator or default_generator).uniform(rates.shape, FLOAT64)
+    largest = float(rates.max(initial=0.0))
+    return wrap(
+        _poisson_counts(rates.astype(FLOAT64), draw, int(largest + 12 * math.sqrt(largest) + 30)).astype(rates.dtype)
+    )
+
+
+def _poisson_counts(rates: Any, draw: Any, end: int) -> Any:
+    """How many of the running sums of each rate's probabilities the uniform number passes."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        logarithm, rate_logarithm = -rates, np.log(rates)
+        counts, total = np.zeros(rates.shape), np.exp(logarithm)
+        for k in range(1, end):
+            passed = draw >= total
+            if not passed.any():
+                break
+            counts += passed
+            logarithm = np.where(rates > 0, logarithm + rate_logarithm - math.log(k), -math.inf)
+            total = total + np.exp(logarithm)
+    return counts
+
+
+def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
+    """How many of ``count`` trials with the chance ``prob`` succeed, elementwise."""
+    n, p = np.broadcast_arrays(count.detach()._value, prob.detach()._value)
+    trials = int(n.max(initial=0.0))
+    draw = (generator or default_generator).uniform((trials, *n.shape), FLOAT64)
+    hits = (draw < p) & (np.arange(trials).reshape(-1, *(1,) * n.ndim) < n)
+    return wrap(hits.sum(0).astype(count._value.dtype))
 
 
 def randperm(
@@ -340,19 +571,30 @@ def randperm(
     *,
     generator: Generator | None = None,
     dtype: dtype | None = None,
+    layout: Any = None,
     device: Any = None,
     requires_grad: bool = False,
+    pin_memory: bool = False,
 ) -> Tensor:
     """A random permutation of 0 … n - 1."""
     value = (generator or default_generator).permutation(n)
-    return _finish(value.astype(INT64 if dtype is None else as_numpy_dtype(dtype)), requires_grad)
+    return _finish(value.astype(INT64 if dtype is None else as_numpy_dtype(dtype)), requires_grad, device)
 
 
-def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None) -> Tensor:
+def normal(
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: dtype | None = None,
+    device: Any = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Normal random numbers: of the shape ``size``, or one for each element of the tensors ``mean`` and ``std``."""
     if size is not None:
-        noise = (generator or default_generator).normal(shape_of((size,), "normal"), default_float())
-        return mean + std * wrap(noise)
+        noise = (generator or default_generator).normal(shape_of((size,), "normal"), _float_dtype(dtype))
+        return _finish(mean + std * noise, requires_grad, device)
     values = [x._value if isinstance(x, Tensor) else x for x in (mean, std)]
     shape = np.broadcast_shapes(*(getattr(v, "shape", ()) for v in values))
     target = next((v.dtype for v in values if hasattr(v, "dtype")), default_float())
@@ -393,7 +635,8 @@ def multinomial(
 
 
 __all__ = [
-    "arange", "as_tensor", "asarray", "bernoulli", "empty", "empty_like", "eye", "from_numpy", "full", "full_like",
-    "linspace", "multinomial", "normal", "ones", "ones_like", "rand", "rand_like", "randint", "randn", "randn_like",
-    "randperm", "tensor", "zeros", "zeros_like",
+    "arange", "as_tensor", "asarray", "bernoulli", "binomial", "empty", "empty_like", "empty_strided", "eye",
+    "from_numpy", "frombuffer", "full", "full_like", "linspace", "logspace", "multinomial", "normal", "ones",
+    "ones_like", "poisson", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm",
+    "scalar_tensor", "tensor", "zeros", "zeros_like",
 ]  # fmt: skip

@@ -18,8 +18,10 @@ from . import special
 from .base import Elementwise, Unary, convert, isfinite, quiet, safe_mul, where
 from .logic import (
     bitwise_and,
+    bitwise_left_shift,
     bitwise_not,
     bitwise_or,
+    bitwise_right_shift,
     bitwise_xor,
     eq,
     ge,
@@ -33,6 +35,7 @@ from .logic import (
     logical_xor,
     lt,
     ne,
+    signbit,
 )
 
 TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
@@ -318,6 +321,59 @@ class Log1p(Unary):
         return emit.log1p(x)
 
 
+class Log2(Unary):
+    """The logarithm to base 2, exact for powers of 2. The derivative is 1 / (x log(2))."""
+
+    saves = (0,)
+    real = True
+    forward = staticmethod(quiet(np.log2))
+
+    def derivative(self, y: Any, x: Any) -> Any:
+        return 1.0 / (x * math.log(2))
+
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.log2(x)
+
+
+class Log10(Unary):
+    """The logarithm to base 10. The derivative is 1 / (x log(10))."""
+
+    saves = (0,)
+    real = True
+    forward = staticmethod(quiet(np.log10))
+
+    def derivative(self, y: Any, x: Any) -> Any:
+        return 1.0 / (x * math.log(10))
+
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.log10(x)
+
+
+class LogAddExp(Elementwise):
+    """log(exp(a) + exp(b)), without overflow. da = sigmoid(a - b), db = sigmoid(b - a)."""
+
+    saves = (0, 1)
+    real = True
+    forward = staticmethod(quiet(np.logaddexp))
+
+    def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return safe_mul(dy, sigmoid(_difference(a, b)))
+
+    def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return safe_mul(dy, sigmoid(_difference(b, a)))
+
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        a, b = emit.real(a, b)
+        distance = emit.select(emit.eq(a, b), 0.0, emit.fabs(emit.sub(a, b)))  # of equal infinities too
+        return emit.add(emit.maximum(a, b), emit.log1p(emit.exp(emit.neg(distance))))
+
+
+def _difference(a: Any, b: Any) -> Any:
+    """a - b, 0 for equal infinities."""
+    alike = isinf(a) & (a == b) if hasattr(a, "dtype") else isinf(b) & (b == a)
+    return where(alike, 0.0, a) - where(alike, 0.0, b)
+
+
 class Tanh(Unary):
     """The hyperbolic tangent.
 
@@ -419,6 +475,28 @@ class Cos(Unary):
 
     def lower(self, emit: Any, x: Any) -> Any:
         return emit.cos(x)
+
+
+class Hypot(Elementwise):
+    """sqrt(a**2 + b**2), without overflow. da = a / y, db = b / y; 0 at the origin, a subgradient."""
+
+    saves = (0, 1)
+    saves_output = True
+    real = True
+    forward = staticmethod(quiet(np.hypot))
+
+    def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return safe_mul(dy, a / _or_infinite(y))
+
+    def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return safe_mul(dy, b / _or_infinite(y))
+
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        a, b = (emit.fabs(x) for x in emit.real(a, b))
+        large, small = emit.maximum(a, b), emit.minimum(a, b)
+        ratio = emit.select(emit.logical_or(emit.eq(large, 0.0), emit.isinf(large)), 0.0, emit.div(small, large))
+        y = emit.mul(large, emit.sqrt(emit.add(emit.mul(ratio, ratio), 1.0)))
+        return emit.select(emit.logical_or(emit.isinf(a), emit.isinf(b)), math.inf, y)  # beside NaN too
 
 
 class Atan2(Elementwise):
@@ -653,7 +731,8 @@ def _zero_limits(a: Any, b: Any, name: str) -> Any:
 
 add, sub, mul, div, pow_ = Add(), Sub(), Mul(), Div(), Pow()
 neg, abs_, sign, reciprocal, sqrt, rsqrt = Neg(), Abs(), Sign(), Reciprocal(), Sqrt(), Rsqrt()
-exp, expm1, log, log1p = Exp(), Expm1(), Log(), Log1p()
+exp, expm1, log, log1p, log2, log10 = Exp(), Expm1(), Log(), Log1p(), Log2(), Log10()
+logaddexp, hypot = LogAddExp(), Hypot()
 tanh, sigmoid, softplus, erf = Tanh(), Sigmoid(), Softplus(), Erf()
 sin, cos, atan2 = Sin(), Cos(), Atan2()
 relu, maximum, minimum = Relu(), Maximum(), Minimum()
@@ -661,9 +740,63 @@ floor, ceil, trunc, round_ = Floor(), Ceil(), Trunc(), Round()
 floor_divide, remainder, fmod = FloorDivide(), Remainder(), Fmod()
 
 __all__ = [
-    "abs_", "add", "atan2", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "ceil", "convert", "cos",
-    "div", "eq", "erf", "exp", "expm1", "floor", "floor_divide", "fmod", "ge", "gt", "isfinite", "isinf", "isnan",
-    "le", "log", "log1p", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "maximum", "minimum",
-    "mul", "ne", "neg", "pow_", "reciprocal", "relu", "remainder", "round_", "rsqrt", "safe_mul", "sigmoid",
-    "sign", "sin", "softplus", "sqrt", "sub", "tanh", "trunc", "where",
+    "abs_",
+    "add",
+    "atan2",
+    "bitwise_and",
+    "bitwise_left_shift",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
+    "ceil",
+    "convert",
+    "cos",
+    "div",
+    "eq",
+    "erf",
+    "exp",
+    "expm1",
+    "floor",
+    "floor_divide",
+    "fmod",
+    "ge",
+    "gt",
+    "hypot",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "le",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "lt",
+    "maximum",
+    "minimum",
+    "mul",
+    "ne",
+    "neg",
+    "pow_",
+    "reciprocal",
+    "relu",
+    "remainder",
+    "round_",
+    "rsqrt",
+    "safe_mul",
+    "sigmoid",
+    "sign",
+    "signbit",
+    "sin",
+    "softplus",
+    "sqrt",
+    "sub",
+    "tanh",
+    "trunc",
+    "where",
 ]  # fmt: skip

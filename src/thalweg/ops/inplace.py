@@ -15,12 +15,13 @@ from ..core.dtypes import promote_numpy
 from ..core.modes import state
 from ..core.primitive import Primitive
 from ..core.tape import LEAF, Node, Outline, carry_retained, edge_of, mark_changed, refresh
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, wrap
 from ..core.value import SymbolicValue
 from ..errors import AutogradError, DtypeError, ShapeError, TransformError
+from .base import convert
 from .shape import view_scatter
 
-__all__ = ["apply_inplace", "overwrite"]
+__all__ = ["apply_function", "apply_inplace", "overwrite", "take_over"]
 
 
 def check_writable(x: Tensor, name: str) -> None:
@@ -53,13 +54,54 @@ def apply_inplace(x: Tensor, primitive: Primitive, args: tuple[Any, ...], name: 
             f"{name}: the result has shape {tuple(result._value.shape)}, which does not fit into the tensor's shape "
             f"{tuple(x._value.shape)}"
         )
-    old, new = x._value.dtype, result._value.dtype
-    if promote_numpy(old, new) != old and "biuf".index(new.kind) > "biuf".index(old.kind):
-        raise DtypeError(f"{name}: a result of dtype {new} can't be stored in a tensor of dtype {old}")
+    _check_storable(result._value.dtype, x._value.dtype, name)
     node = result._node
     if node is not None and node.inputs is not None:
         _detach_saved(node, x)
     return overwrite(x, result._value, None if node is None else edge_of(result))
+
+
+def apply_function(x: Tensor, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], name: str) -> Tensor:
+    """``x`` becomes ``function(x, *args, **kwargs)``."""
+    check_writable(x, name)
+    given = (x, *args, *kwargs.values())
+    if state.recording and any(isinstance(a, Tensor) and a.requires_grad for a in given):
+        given = tuple(_before_change(a, x) for a in given)  # what is recorded may keep values
+    count = len(args) + 1
+    result = function(*given[:count], **dict(zip(kwargs, given[count:], strict=True)))
+    if result._value.shape != x._value.shape:
+        raise ShapeError(
+            f"{name}: the result has shape {tuple(result._value.shape)}, which does not fit into the tensor's shape "
+            f"{tuple(x._value.shape)}"
+        )
+    _check_storable(result._value.dtype, x._value.dtype, name)
+    if result._value.dtype != x._value.dtype:
+        result = convert(result, dtype=x._value.dtype)
+    return overwrite(x, result._value, edge_of(result) if state.recording else None)
+
+
+def _before_change(a: Any, x: Tensor) -> Any:
+    """An argument that shares the memory of ``x``, as it is now, in memory of its own."""
+    if not isinstance(a, Tensor) or a._version is not x._version:
+        return a
+    old = wrap(a._value.copy())
+    old._node = edge_of(a)
+    return old
+
+
+def _check_storable(new: Any, old: Any, name: str) -> None:
+    if promote_numpy(old, new) != old and "biuf".index(new.kind) > "biuf".index(old.kind):
+        raise DtypeError(f"{name}: a result of dtype {new} can't be stored in a tensor of dtype {old}")
+
+
+def take_over(x: Tensor, function: Any, name: str, *args: Any) -> Tensor:
+    """``x`` becomes the view ``function(x, *args)`` of what it was. Views made of it before keep the old shape."""
+    check_writable(x, name)
+    old = wrap(x._value)
+    old._node, old._view, old._version, old._extra = x._node, x._view, x._version, x._extra
+    result = function(old, *args)
+    x._value, x._node, x._view = result._value, result._node, result._view
+    return x
 
 
 def _detach_saved(node: Node, x: Tensor) -> None:

@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import DtypeError
 from .base import Elementwise, Unary
 
 __all__ = [
     "bitwise_and",
+    "bitwise_left_shift",
     "bitwise_not",
     "bitwise_or",
+    "bitwise_right_shift",
     "bitwise_xor",
     "eq",
     "ge",
@@ -25,6 +28,7 @@ __all__ = [
     "logical_xor",
     "lt",
     "ne",
+    "signbit",
 ]
 
 
@@ -191,7 +195,59 @@ class BitwiseNot(Unary):
         return emit.bit_not(x)
 
 
+class SignBit(Unary):
+    """True where the sign is negative, that of -0 and NaN included."""
+
+    differentiable = False
+    boolean = True
+
+    def forward(self, x: Any) -> Any:
+        return np.signbit(x) if x.dtype.kind == "f" else x < 0 if x.dtype.kind == "i" else np.zeros(x.shape, bool)
+
+    def lower(self, emit: Any, x: Any) -> Any:
+        if x.dtype.kind == "f":
+            return emit.lt(emit.as_integer(x), 0)
+        return emit.lt(x, 0) if x.dtype.kind == "i" else emit.constant(False, np.dtype(bool))
+
+
+class _Shift(Elementwise):
+    """By as many bits as the integer b says; b outside of the dtype's width leaves nothing of a."""
+
+    differentiable = False
+
+    def misfit(self, *values: Any) -> Exception:
+        if any(getattr(v, "dtype", np.dtype(type(v))).kind in "fb" for v in values):
+            return DtypeError(f"{self.name}: only integers can be shifted; convert the operands with .long()")
+        return super().misfit(*values)
+
+
+class BitwiseLeftShift(_Shift):
+    """a << b for integers."""
+
+    forward = staticmethod(np.left_shift)
+
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        a, b = emit.promoted(a, b)
+        width = a.dtype.itemsize * 8
+        inside = emit.logical_and(emit.ge(b, 0), emit.lt(b, width))
+        return emit.select(inside, emit.instruction("shl", a, emit.select(inside, b, 0)), 0)
+
+
+class BitwiseRightShift(_Shift):
+    """a >> b for integers; the sign stays."""
+
+    forward = staticmethod(np.right_shift)
+
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        a, b = emit.promoted(a, b)
+        width, signed = a.dtype.itemsize * 8, a.dtype.kind == "i"
+        inside = emit.logical_and(emit.ge(b, 0), emit.lt(b, width))
+        moved = emit.instruction("ashr" if signed else "lshr", a, emit.select(inside, b, 0))
+        return emit.select(inside, moved, emit.select(emit.lt(a, 0), -1, 0) if signed else 0)
+
+
 eq, ne, lt, le, gt, ge = Eq(), Ne(), Lt(), Le(), Gt(), Ge()
 logical_and, logical_or, logical_xor, logical_not = LogicalAnd(), LogicalOr(), LogicalXor(), LogicalNot()
 bitwise_and, bitwise_or, bitwise_xor, bitwise_not = BitwiseAnd(), BitwiseOr(), BitwiseXor(), BitwiseNot()
-isnan, isinf = IsNan(), IsInf()
+isnan, isinf, signbit = IsNan(), IsInf(), SignBit()
+bitwise_left_shift, bitwise_right_shift = BitwiseLeftShift(), BitwiseRightShift()

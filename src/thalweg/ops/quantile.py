@@ -6,8 +6,9 @@ from typing import Any
 
 from .base import quiet, where
 from .elementwise import abs_, isinf, le, log, lt, minimum, neg, sqrt
+from .series import horner
 
-__all__ = ["normal_quantile"]
+__all__ = ["normal_quantile", "quantile_of"]
 
 # M. J. Wichura, "Algorithm AS 241: The percentage points of the normal distribution", Applied Statistics 37 (1988),
 # routine PPND16: numerator and denominator in the middle, in the tails, and far out; leading coefficient first.
@@ -31,24 +32,20 @@ _FAR = (
 )  # fmt: skip
 
 
-@quiet
 def normal_quantile(p: Any) -> Any:
     """The number below which a standard normal variable lies with probability ``p`` (float64); ±inf for 0 and 1."""
-    q = p - 0.5
+    return quantile_of(p - 0.5, minimum(p, 1 - p))
+
+
+@quiet
+def quantile_of(q: Any, rest: Any) -> Any:
+    """The quantile of the probability 1/2 + q, with the smaller of it and its complement in ``rest``."""
     middle = q * _ratio(_MIDDLE, 0.180625 - q * q)
-    r = sqrt(neg(log(minimum(p, 1 - p))))
+    r = sqrt(neg(log(rest)))
     tail = where(le(r, 5.0), _ratio(_TAIL, r - 1.6), _ratio(_FAR, r - 5.0))
     tail = where(isinf(r), r, tail)
     return where(le(abs_(q), 0.425), middle, where(lt(q, 0.0), neg(tail), tail))
 
 
 def _ratio(table: tuple[tuple[float, ...], tuple[float, ...]], r: Any) -> Any:
-    return _polynomial(table[0], r) / _polynomial(table[1], r)
-
-
-def _polynomial(coefficients: tuple[float, ...], r: Any) -> Any:
-    """By Horner's rule, the leading coefficient first."""
-    y = r * coefficients[0] + coefficients[1]
-    for c in coefficients[2:]:
-        y = y * r + c
-    return y
+    return horner(table[0], r) / horner(table[1], r)

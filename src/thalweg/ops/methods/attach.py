@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...core.tensor import Tensor
 from ...missing import mark_methods
 from .. import shaping
+from .binding import IN_PLACE, in_place
 from .changes import InPlace
 from .conversions import Conversions
 from .functions import Functions
@@ -25,7 +26,9 @@ def install() -> None:
     own = {"__module__", "__qualname__", "__doc__", "__slots__", "__dict__", "__weakref__"}
     for part in TensorMethods.__bases__:
         for name, method in vars(part).items():
-            if name not in own:
+            if method is IN_PLACE:
+                setattr(Tensor, name, in_place(getattr(TensorMethods, name[:-1]), name))
+            elif name not in own:
                 setattr(Tensor, name, method)
     Tensor.stack = staticmethod(shaping.stack)  # type: ignore[attr-defined]
     mark_methods(Tensor)

@@ -5,10 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.tensor import Tensor
-from .. import elementwise
-from ..inplace import apply_inplace
+from ..inplace import apply_function, apply_inplace
 
-e = elementwise
+IN_PLACE: Any = object()  # what ``install`` replaces by the in-place form of the method without the underscore
+
+
+def in_place(method: Any, name: str) -> Any:
+    """x.op_(...) for the method x.op(...)."""
+    primitive = getattr(method, "primitive", None)
+    if primitive is not None:
+        return (inplace_unary if primitive.arity == 1 else inplace_binary)(primitive, name)
+    return inplace_function(method, name)
+
+
+def inplace_function(function: Any, name: str) -> Any:
+    """x.op_(...) for a function composed of primitives."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Tensor:
+        return apply_function(self, function, args, kwargs, name)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"``{name[:-1]}`` in place."
+    return method
 
 
 def inplace_binary(primitive: Any, name: str) -> Any:
@@ -49,6 +67,7 @@ def operator(primitive: Any) -> Any:
         return primitive(self, other)
 
     method.__doc__ = primitive.__doc__
+    method.primitive = primitive  # type: ignore[attr-defined]
     return method
 
 
@@ -70,6 +89,7 @@ def unary(primitive: Any) -> Any:
         return primitive(self)
 
     method.__doc__ = primitive.__doc__
+    method.primitive = primitive  # type: ignore[attr-defined]
     return method
 
 

@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from ...core.dtypes import result_dtype
+from ...core.dtypes import INT64
 from ...core.modes import state
 from ...core.tape import edge_of
-from ...core.tensor import Tensor, wrap
-from ...errors import DtypeError, ShapeError
-from .. import creation, elementwise, functions, shaping
+from ...core.tensor import Tensor
+from ...errors import ArgumentError, ShapeError
+from .. import creation, elementwise, shaping
 from .. import shape as s
 from ..base import convert
 from ..broadcast import expand as expand_to
-from ..index import along, index_put
-from ..inplace import apply_inplace, check_writable, overwrite
+from ..inplace import apply_inplace, check_writable, overwrite, take_over
 from ..random import default_generator
-from ..shaping import check_places, cropped
-from .binding import inplace_binary, inplace_unary
+from .binding import IN_PLACE
 
 e = elementwise
 
 
-def _become(x: Tensor, result: Tensor) -> Tensor:
-    """``x`` takes over the value and the history of ``result``."""
-    if result._value.shape != x._value.shape:
-        raise ShapeError(f"in-place: a result of shape {tuple(result.shape)} does not fit into {tuple(x.shape)}")
-    if result_dtype([result._value]).kind == "f" and x._value.dtype.kind != "f":
-        raise DtypeError(f"in-place: a {result.dtype} result can't be stored in a tensor of dtype {x.dtype}")
-    return overwrite(x, result._value, edge_of(result) if state.recording else None)
+def _draw(x: Tensor, generator: Any) -> Any:
+    """Uniform numbers on [0, 1) in the shape of a floating-point tensor, or in float64."""
+    dtype = x._value.dtype if x._value.dtype.kind == "f" else np.dtype(np.float64)
+    return (generator or default_generator).uniform(x._value.shape, dtype)
 
 
 class InPlace:
@@ -38,7 +34,20 @@ class InPlace:
 
     __slots__ = ()
 
-    # -- in place -----------------------------------------------------------------------------------------
+    # Each is the method of that name without the underscore, whose result the tensor takes over.
+    abs_ = absolute_ = acos_ = arccos_ = acosh_ = arccosh_ = addbmm_ = addcdiv_ = addcmul_ = addmm_ = IN_PLACE
+    addmv_ = addr_ = asin_ = arcsin_ = asinh_ = arcsinh_ = atan_ = arctan_ = atan2_ = arctan2_ = atanh_ = IN_PLACE
+    arctanh_ = baddbmm_ = bitwise_and_ = bitwise_left_shift_ = bitwise_not_ = bitwise_or_ = IN_PLACE
+    bitwise_right_shift_ = bitwise_xor_ = ceil_ = clamp_ = clip_ = clamp_min_ = clamp_max_ = copysign_ = IN_PLACE
+    cos_ = cosh_ = cumprod_ = cumsum_ = deg2rad_ = digamma_ = div_ = divide_ = true_divide_ = eq_ = erf_ = IN_PLACE
+    erfc_ = erfinv_ = exp_ = exp2_ = expm1_ = fix_ = float_power_ = floor_ = floor_divide_ = fmod_ = frac_ = IN_PLACE
+    gcd_ = ge_ = greater_equal_ = gt_ = greater_ = heaviside_ = hypot_ = i0_ = index_add_ = index_copy_ = IN_PLACE
+    index_fill_ = index_put_ = index_reduce_ = lcm_ = ldexp_ = le_ = less_equal_ = lerp_ = lgamma_ = log_ = IN_PLACE
+    log10_ = log1p_ = log2_ = logical_and_ = logical_not_ = logical_or_ = logical_xor_ = logit_ = lt_ = less_ = IN_PLACE
+    masked_fill_ = masked_scatter_ = mul_ = multiply_ = mvlgamma_ = nan_to_num_ = ne_ = not_equal_ = neg_ = IN_PLACE
+    negative_ = nextafter_ = polygamma_ = pow_ = put_ = rad2deg_ = reciprocal_ = relu_ = remainder_ = renorm_ = IN_PLACE
+    round_ = rsqrt_ = scatter_ = scatter_add_ = scatter_reduce_ = sgn_ = sigmoid_ = sign_ = sin_ = sinc_ = IN_PLACE
+    sinh_ = sqrt_ = square_ = tan_ = tanh_ = tril_ = triu_ = trunc_ = xlogy_ = IN_PLACE
 
     def add_(self: Any, other: Any, *, alpha: Any = 1) -> Tensor:
         """``add`` in place."""
@@ -48,60 +57,9 @@ class InPlace:
         """``sub`` in place."""
         return apply_inplace(self, e.sub, (self, other if alpha == 1 else e.mul(other, alpha)), "sub_")
 
-    mul_ = multiply_ = inplace_binary(e.mul, "mul_")
-    div_ = divide_ = inplace_binary(e.div, "div_")
-    pow_ = inplace_binary(e.pow_, "pow_")
-    floor_divide_ = inplace_binary(e.floor_divide, "floor_divide_")
-    remainder_ = inplace_binary(e.remainder, "remainder_")
-    fmod_ = inplace_binary(e.fmod, "fmod_")
-    exp_ = inplace_unary(e.exp, "exp_")
-    expm1_ = inplace_unary(e.expm1, "expm1_")
-    log_ = inplace_unary(e.log, "log_")
-    log1p_ = inplace_unary(e.log1p, "log1p_")
-    sqrt_ = inplace_unary(e.sqrt, "sqrt_")
-    rsqrt_ = inplace_unary(e.rsqrt, "rsqrt_")
-    reciprocal_ = inplace_unary(e.reciprocal, "reciprocal_")
-    neg_ = inplace_unary(e.neg, "neg_")
-    abs_ = inplace_unary(e.abs_, "abs_")
-    sign_ = inplace_unary(e.sign, "sign_")
-    tanh_ = inplace_unary(e.tanh, "tanh_")
-    sigmoid_ = inplace_unary(e.sigmoid, "sigmoid_")
-    erf_ = inplace_unary(e.erf, "erf_")
-    sin_ = inplace_unary(e.sin, "sin_")
-    cos_ = inplace_unary(e.cos, "cos_")
-    relu_ = inplace_unary(e.relu, "relu_")
-    floor_ = inplace_unary(e.floor, "floor_")
-    ceil_ = inplace_unary(e.ceil, "ceil_")
-    trunc_ = inplace_unary(e.trunc, "trunc_")
-    round_ = inplace_unary(e.round_, "round_")
+    subtract_ = sub_
 
-    def square_(self: Any) -> Tensor:
-        """``square`` in place."""
-        return apply_inplace(self, e.mul, (self, self), "square_")
-
-    def clamp_(self: Any, min: Any = None, max: Any = None) -> Tensor:
-        """``clamp`` in place."""
-        check_writable(self, "clamp_")
-        return _become(self, functions.clamp(self, min, max))
-
-    def addcmul_(self: Any, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
-        """``addcmul`` in place."""
-        return self.add_(tensor1 * tensor2, alpha=value)
-
-    def addcdiv_(self: Any, tensor1: Tensor, tensor2: Tensor, *, value: Any = 1) -> Tensor:
-        """``addcdiv`` in place."""
-        return self.add_(tensor1 / tensor2, alpha=value)
-
-    def lerp_(self: Any, end: Tensor, weight: Any) -> Tensor:
-        """``lerp`` in place."""
-        return self.add_((end - self) * weight)
-
-    def masked_fill_(self: Any, mask: Tensor, value: Any) -> Tensor:
-        """``masked_fill`` in place."""
-        check_writable(self, "masked_fill_")
-        return _become(self, shaping.masked_fill(self, mask, value))
-
-    def copy_(self: Any, src: Any) -> Tensor:
+    def copy_(self: Any, src: Any, non_blocking: bool = False) -> Tensor:
         """Take over the values of ``src``, converted and broadcast."""
         check_writable(self, "copy_")
         dtype = self.dtype if self._value.dtype.kind == "f" else None  # a Python number keeps all its digits
@@ -122,6 +80,38 @@ class InPlace:
         check_writable(self, "zero_")
         return overwrite(self, 0, None)
 
+    def fill_diagonal_(self: Any, fill_value: Any, wrap: bool = False) -> Tensor:
+        """The main diagonal of a matrix becomes a number; with ``wrap`` also the diagonals below a tall matrix."""
+        if self._value.ndim != 2:
+            raise ShapeError(f"fill_diagonal_: needs a matrix, got shape {tuple(self.shape)}")
+        height, width = self._value.shape
+        kept = height if wrap else min(height, width)
+        rows = np.arange(height)[:, None]
+        places = (rows < kept) & (rows % (width + 1) == np.arange(width) if wrap else rows == np.arange(width))
+        return self.masked_fill_(creation.as_tensor(places), fill_value)
+
+    # -- another shape ------------------------------------------------------------------------------------
+
+    def squeeze_(self: Any, dim: Any = None) -> Tensor:
+        """``squeeze`` in place."""
+        return take_over(self, shaping.squeeze, "squeeze_", dim)
+
+    def unsqueeze_(self: Any, dim: int) -> Tensor:
+        """``unsqueeze`` in place."""
+        return take_over(self, shaping.unsqueeze, "unsqueeze_", dim)
+
+    def transpose_(self: Any, dim0: int, dim1: int) -> Tensor:
+        """``transpose`` in place."""
+        return take_over(self, shaping.transpose, "transpose_", dim0, dim1)
+
+    swapaxes_ = swapdims_ = transpose_
+
+    def t_(self: Any) -> Tensor:
+        """``t`` in place."""
+        return take_over(self, shaping.t, "t_")
+
+    # -- random numbers -----------------------------------------------------------------------------------
+
     def uniform_(self: Any, from_: Any = 0.0, to: Any = 1.0, *, generator: Any = None, **kwargs: Any) -> Tensor:
         """Uniform random numbers on [from, to)."""
         check_writable(self, "uniform_")
@@ -135,18 +125,54 @@ class InPlace:
         source = generator or default_generator
         return overwrite(self, mean + std * source.normal(self._value.shape, self._value.dtype), None)
 
+    def log_normal_(self: Any, mean: float = 1.0, std: float = 2.0, *, generator: Any = None) -> Tensor:
+        """Numbers whose logarithm is normal."""
+        check_writable(self, "log_normal_")
+        draw = (generator or default_generator).normal(self._value.shape, self._value.dtype)
+        return overwrite(self, e.exp(draw * std + mean), None)
+
+    def exponential_(self: Any, lambd: float = 1.0, *, generator: Any = None) -> Tensor:
+        """Exponential random numbers of the rate ``lambd``: -log(1 - u) / lambd."""
+        check_writable(self, "exponential_")
+        if not lambd > 0:
+            raise ArgumentError(f"exponential_: the rate must be positive, got {lambd}")
+        return overwrite(self, e.log1p(_draw(self, generator) * -1.0) / -lambd, None)
+
+    def cauchy_(self: Any, median: float = 0.0, sigma: float = 1.0, *, generator: Any = None) -> Tensor:
+        """Cauchy random numbers: median + sigma tan(pi (u - 1/2))."""
+        check_writable(self, "cauchy_")
+        if not sigma > 0:
+            raise ArgumentError(f"cauchy_: sigma must be positive, got {sigma}")
+        angle = (_draw(self, generator) - 0.5) * math.pi
+        return overwrite(self, e.sin(angle) / e.cos(angle) * sigma + median, None)
+
+    def geometric_(self: Any, p: float, *, generator: Any = None) -> Tensor:
+        """How many trials with the chance ``p`` it takes to succeed, from 1 on."""
+        check_writable(self, "geometric_")
+        if not 0 < p < 1:
+            raise ArgumentError(f"geometric_: p must lie between 0 and 1, got {p}")
+        trials = e.ceil(e.log1p(_draw(self, generator) * -1.0) / math.log1p(-p))
+        return overwrite(self, e.maximum(trials, 1.0), None)
+
+    def random_(self: Any, from_: Any = None, to: Any = None, *, generator: Any = None, **kwargs: Any) -> Tensor:
+        """Random integers in [from, to); of all that the dtype holds exactly, from 0, where no limits are given."""
+        check_writable(self, "random_")
+        low = kwargs.pop("from", from_)
+        if to is None:
+            low, to = 0, self._largest_integer() + 1 if low is None else low
+        if low is None or low >= to:
+            raise ArgumentError(f"random_: from must be below to, got [{low}, {to})")
+        draw = (generator or default_generator).integers(int(low), int(to), self._value.shape)
+        return overwrite(self, convert(draw, dtype=self._value.dtype), None)
+
+    def _largest_integer(self: Any) -> int:
+        """Up to where the dtype holds all integers."""
+        dtype = self._value.dtype
+        if dtype.kind == "f":
+            return int(2 ** (np.finfo(dtype).nmant + 1))
+        return 1 if dtype.kind == "b" else int(min(np.iinfo(dtype).max, np.iinfo(INT64).max - 1))
+
     def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Tensor:
         """1 with probability ``p``, else 0."""
         check_writable(self, "bernoulli_")
         return overwrite(self, creation.bernoulli(self, p, generator=generator)._value, None)
-
-    def scatter_(self: Any, dim: Any, index: Tensor, src: Any) -> Tensor:
-        """src written at [index[i][j]][j] for dim 0, and so for the others."""
-        value = src if isinstance(src, Tensor) else wrap(np.full(index._value.shape, src, self._value.dtype))
-        d = check_places(self, dim, index, value, "scatter_")
-        if value._value.dtype != self._value.dtype:
-            raise DtypeError(f"scatter_: src is {value.dtype} but the tensor is {self.dtype}; convert one of them")
-        value = cropped(value, index)
-        places = along(index._value, d)
-        pattern = ("array",) * self._value.ndim
-        return apply_inplace(self, index_put, (self, value, *places), "scatter_", pattern=pattern, accumulate=False)

@@ -9,10 +9,10 @@ import numpy as np
 from ...core import backward as engine
 from ...core.hooks import RemovableHandle, add_hook
 from ...core.layouts import check_memory_format, contiguous_format
-from ...core.tape import LEAF, edge_of
+from ...core.tape import LEAF, edge_of, mark_changed
 from ...core.tensor import Size, Tensor
-from ...errors import AutogradError, ShapeError
-from .. import creation, elementwise, shaping
+from ...errors import AutogradError, DtypeError, ShapeError
+from .. import comparing, creation, elementwise, shaping
 from .. import shape as s
 from ..dims import one_dim
 from .binding import function
@@ -66,7 +66,7 @@ class Information:
         return int(self._value.ndim)
 
     ndimension = dim
-    numel = nelement = function(shaping.numel)
+    numel = nelement = function(comparing.numel)
     stride = function(shaping.stride)
 
     def element_size(self: Any) -> int:
@@ -99,6 +99,36 @@ class Information:
     def is_floating_point(self: Any) -> bool:
         """Whether the dtype is a floating-point one."""
         return bool(self._value.dtype.kind == "f")
+
+    is_signed = function(comparing.is_signed)
+    is_nonzero = function(comparing.is_nonzero)
+    is_same_size = function(comparing.is_same_size)
+
+    def storage_offset(self: Any) -> int:
+        """The place of the first element in the memory that the tensor shares, counted in elements."""
+        base = self._value
+        while isinstance(base.base, np.ndarray):
+            base = base.base
+        return int((self._value.ctypes.data - base.ctypes.data) // self._value.itemsize)
+
+    def is_set_to(self: Any, tensor: Tensor) -> bool:
+        """Whether both are the same view of the same memory."""
+        a, b = self._value, tensor._value
+        return bool(a.ctypes.data == b.ctypes.data and a.shape == b.shape and a.strides == b.strides)
+
+    def is_shared(self: Any) -> bool:
+        """False: workers receive copies."""
+        return False
+
+    def is_inference(self: Any) -> bool:
+        """False: tensors made under ``inference_mode`` are ordinary ones."""
+        return False
+
+    def is_conj(self: Any) -> bool:
+        """False: there are no complex tensors."""
+        return False
+
+    is_neg = is_conj
 
     def is_complex(self: Any) -> bool:
         """False: there are no complex tensors."""
@@ -161,31 +191,80 @@ class Information:
 
     # -- new tensors of the same dtype ---------------------------------------------------------------------
 
-    def new_tensor(self: Any, data: Any, *, dtype: Any = None, requires_grad: Any = False) -> Tensor:
+    def _complex(self: Any) -> Tensor:
+        """Refused: there are no complex tensors."""
+        raise DtypeError("complex numbers are not supported; keep the real and imaginary parts in two tensors")
+
+    cfloat = cdouble = chalf = _complex
+
+    def apply_(self: Any, callable: Any) -> Tensor:
+        """Each element becomes ``callable(element)``; slow, and not recorded."""
+        if self.requires_grad:
+            raise AutogradError("apply_: this tensor requires grad; call it under no_grad or on x.detach()")
+        self._value[...] = np.vectorize(callable, otypes=[self._value.dtype])(self._value) if self._value.size else 0
+        mark_changed(self)
+        return self
+
+    def conj(self: Any) -> Tensor:
+        """This tensor: its elements are real."""
+        return self
+
+    conj_physical = resolve_conj = resolve_neg = conj
+
+    @property
+    def real(self: Any) -> Tensor:
+        return self
+
+    def bernoulli(self: Any, p: Any = None, *, generator: Any = None) -> Tensor:
+        """1 with the probability that each element (or ``p``) says, else 0."""
+        return creation.bernoulli(self, p, generator=generator)
+
+    def multinomial(self: Any, num_samples: Any, replacement: Any = False, *, generator: Any = None) -> Tensor:
+        """Positions drawn with the elements as weights; see ``multinomial``."""
+        return creation.multinomial(self, num_samples, replacement, generator=generator)
+
+    def new_tensor(
+        self: Any, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
+    ) -> Tensor:
         """A new tensor of this one's dtype."""
-        return creation.tensor(data, dtype=dtype or self.dtype, requires_grad=requires_grad)
+        return creation.tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
 
-    def new_zeros(self: Any, *size: Any, dtype: Any = None, requires_grad: Any = False) -> Tensor:
+    def new_zeros(self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
         """Zeros of this tensor's dtype."""
-        return creation.resembling(self, creation.zeros(*size, dtype=dtype or self.dtype), requires_grad)
+        return creation.resembling(self, creation.zeros(*size, dtype=dtype or self.dtype, device=device), requires_grad)
 
-    def new_ones(self: Any, *size: Any, dtype: Any = None, requires_grad: Any = False) -> Tensor:
+    def new_ones(self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
         """Ones of this tensor's dtype."""
-        return creation.resembling(self, creation.ones(*size, dtype=dtype or self.dtype), requires_grad)
+        return creation.resembling(self, creation.ones(*size, dtype=dtype or self.dtype, device=device), requires_grad)
 
-    def new_empty(self: Any, *size: Any, dtype: Any = None, requires_grad: Any = False) -> Tensor:
+    def new_empty(self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
         """An unset tensor of this one's dtype."""
-        return creation.resembling(self, creation.empty(*size, dtype=dtype or self.dtype), requires_grad)
+        return creation.resembling(self, creation.empty(*size, dtype=dtype or self.dtype, device=device), requires_grad)
 
-    def new_full(self: Any, size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: Any = False) -> Tensor:
+    def new_full(
+        self: Any, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
+    ) -> Tensor:
         """One number in this tensor's dtype."""
-        return creation.resembling(self, creation.full(size, fill_value, dtype=dtype or self.dtype), requires_grad)
+        full = creation.full(size, fill_value, dtype=dtype or self.dtype, device=device)
+        return creation.resembling(self, full, requires_grad)
 
     # -- transposes ---------------------------------------------------------------------------------------
 
     @property
     def T(self: Any) -> Tensor:  # noqa: N802 - PyTorch's name
         return s.permute(self, dims=tuple(range(self._value.ndim))[::-1])
+
+    @property
+    def H(self: Any) -> Tensor:  # noqa: N802 - PyTorch's name
+        return shaping.t(self)
+
+    @property
+    def mH(self: Any) -> Tensor:  # noqa: N802 - PyTorch's name
+        return shaping.transpose(self, -2, -1)
+
+    def adjoint(self: Any) -> Tensor:
+        """Each matrix transposed."""
+        return shaping.transpose(self, -2, -1)
 
     @property
     def mT(self: Any) -> Tensor:  # noqa: N802 - PyTorch's name

@@ -1,0 +1,33 @@
+"""Functions that PyTorch warns of, as old or as new ones: they do the same here, without the warning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from .harness import Case, In, check, idx
+
+pytest.importorskip("torch")
+pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore")]
+
+X, SQ = In(3, 4), In(3, 3)
+PICKS = idx([[0, 3, 3], [1, 1, 0]])
+CASES = [
+    Case("cross", In(4, 3), In(4, 3)), Case("chain_matmul", In(2, 3), In(3, 4), In(4, 2)), Case("chain_matmul", X),
+    *[Case("triangular_solve", In(3, 2), SQ, *a) for a in ((), (False,), (True, True), (False, True, True))],
+    *[Case("qr", x, order=1) for x in (In(4, 3), SQ)], Case("svd", SQ, order=0),
+    Case("cholesky", In(values=np.array([[4.0, 2.0], [2.0, 5.0]]))),
+    Case("cholesky", In(values=np.array([[4.0, 2.0], [2.0, 5.0]])), True),
+    *[Case("scatter", X, 1, PICKS, In(2, 3, grad=False), reduce=r, order=0) for r in ("add", "multiply")],
+    *[
+        Case("index_reduce", X, 0, idx([2, 0, 2]), In(3, 4), r, include_self=i, order=1)
+        for r in ("prod", "mean", "amax", "amin")
+        for i in (True, False)
+    ],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_as_pytorch(case: Case) -> None:
+    for form in case.forms():
+        check(case, form)

@@ -1,33 +1,38 @@
-"""The state of the default random generator, under the names of ``torch.random``."""
+"""The default generator of random numbers: its seed, its state, and blocks that leave it as it was."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import contextlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .ops.random import default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 
-__all__ = [
-    "default_generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state",
-]  # fmt: skip
+__all__ = ["default_generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state"]
 
 
-@contextmanager
-def fork_rng(devices: Any = None, enabled: bool = True, device_type: str = "cpu") -> Iterator[None]:
-    """What is drawn within leaves the default generator as it was before.
+@contextlib.contextmanager
+def fork_rng(
+    devices: Iterable[Any] | None = None,
+    enabled: bool = True,
+    _caller: str = "fork_rng",
+    _devices_kw: str = "devices",
+    device_type: str = "cuda",
+) -> Iterator[None]:
+    """A block after which the default generator goes on as if the block had drawn nothing.
+
+    ``enabled=False`` makes it an ordinary block; the other arguments are for other devices and have no effect.
 
     >>> import thalweg as tw
+    >>> _ = tw.manual_seed(0)
     >>> with tw.random.fork_rng():
-    ...     a = tw.rand(2)
-    >>> bool((tw.rand(2) == a).all())
+    ...     a = tw.rand(3)
+    >>> bool((tw.rand(3) == a).all())
     True
     """
-    if not enabled:
-        yield
-        return
     state = get_rng_state()
     try:
         yield
     finally:
-        set_rng_state(state)
+        if enabled:
+            set_rng_state(state)

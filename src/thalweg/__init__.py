@@ -24,6 +24,8 @@ from .core.dtypes import int64 as long
 from .core.modes import *
 from .core.parallel import *
 from .core.tensor import Size, Tensor
+from .nn.functional import everywhere as _everywhere
+from .nn.functional.everywhere import *
 from .ops import creation as _creation
 from .ops import functions as _functions
 from .ops import random as _random
@@ -104,6 +106,7 @@ __all__ = [
 __all__ += _dtypes.__all__
 __all__ += _modes.__all__
 __all__ += _parallel.__all__
+__all__ += _everywhere.__all__
 __all__ += _creation.__all__
 __all__ += _functions.__all__
 __all__ += _random.__all__

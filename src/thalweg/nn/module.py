@@ -8,6 +8,7 @@ from typing import Any, Self, overload
 
 import numpy as np
 
+from ..core.device import require_cpu
 from ..core.dtypes import dtype
 from ..core.hooks import RemovableHandle, add_hook
 from ..core.modes import no_grad
@@ -290,6 +291,15 @@ class Module(Registry):
 
     def share_memory(self) -> Self:
         """This module: workers get copies of what they need."""
+        return self
+
+    def cuda(self, device: Any = None) -> Self:
+        """Refused: there is only the CPU.
+
+        Raises:
+            DeviceError: always. ``model.to("cuda" if tw.cuda.is_available() else "cpu")`` runs everywhere.
+        """
+        require_cpu("cuda" if device is None else device, "cuda")
         return self
 
     # -- state --------------------------------------------------------------------------------------------

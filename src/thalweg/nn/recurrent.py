@@ -199,13 +199,11 @@ class RNNBase(Module):
         w_ih, w_hh = weights[:2]
         b_ih, b_hh = weights[2:4] if self.bias else (None, None)
         step = self._steps[self.mode]
-        constants: Tensors = (w_hh,)
-        if b_hh is not None and self.mode == "GRU":
-            constants = (w_hh, b_hh)
-        elif b_ih is not None and b_hh is not None:
-            b_ih = b_ih + b_hh
+        if b_ih is not None and b_hh is not None and self.mode != "GRU":
+            b_ih, b_hh = None, b_ih + b_hh  # one addition among those of the step
+        constants: Tensors = (w_hh,) if b_hh is None else (w_hh, b_hh)
         if self.proj_size:
-            step, constants = recurrence.lstm_projected_step, (w_hh, weights[-1])
+            step, constants = recurrence.lstm_projected_step, (weights[-1], *constants)
         inputs = (F.linear(x, w_ih, b_ih),) if present is None else (F.linear(x, w_ih, b_ih), present)
         return recurrence.scan(step, state, inputs, constants, reverse)
 

@@ -7,7 +7,6 @@ from .activations import (
     celu_,
     hardshrink,
     prelu,
-    relu_,
     rrelu,
     rrelu_,
     selu,
@@ -18,7 +17,7 @@ from .activations import (
 from .adaptive_pooling import adaptive_avg_pool1d
 from .convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .dropout import alpha_dropout, dropout, feature_alpha_dropout
-from .linear import bilinear, cosine_similarity, pairwise_distance, pdist
+from .linear import bilinear, cosine_similarity, pairwise_distance
 from .normalization import group_norm, layer_norm, rms_norm
 from .pooling import avg_pool1d, max_pool1d, max_pool2d, max_pool3d
 from .resampling import channel_shuffle, pixel_shuffle, pixel_unshuffle
@@ -27,6 +26,6 @@ __all__ = [
     "adaptive_avg_pool1d", "alpha_dropout", "avg_pool1d", "bilinear", "celu", "celu_", "channel_shuffle", "conv1d",
     "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "cosine_similarity", "dropout",
     "feature_alpha_dropout", "group_norm", "hardshrink", "layer_norm", "max_pool1d", "max_pool2d", "max_pool3d",
-    "pairwise_distance", "pdist", "pixel_shuffle", "pixel_unshuffle", "prelu", "relu_", "rms_norm", "rrelu", "rrelu_",
+    "pairwise_distance", "pixel_shuffle", "pixel_unshuffle", "prelu", "rms_norm", "rrelu", "rrelu_",
     "selu", "selu_", "threshold", "threshold_",
 ]  # fmt: skip

@@ -105,6 +105,12 @@ CASES = [
     Case(f"{F}max_unpool2d", In(1, 1, 2, 2), idx([[[[0, 3], [8, 10]]]]), 2, output_size=(1, 1, 4, 5),
       memory_orders=False),
     Case(f"{F}max_unpool3d", In(1, 1, 1, 2), idx([[[[3, 9]]]]), 2, (2, 2, 2), 0),
+    *[Case(f"{F}fractional_max_pool2d", ranked(2), k, **a, return_indices=True, _random_samples=In(2, 3, 2,
+      low=0, high=1, grad=False), memory_orders=False)
+      for k, a in ((2, {"output_size": (3, 4)}), ((1, 3), {"output_ratio": (0.5, 0.6)}), (2, {"output_size": (4, 5)}))],
+    *[Case(f"{F}fractional_max_pool3d", ranked(3), 2, output_size=s, return_indices=True,
+           _random_samples=In(2, 3, 3, low=0, high=1, grad=False), memory_orders=False) for s in ((2, 2, 3),
+             (1, 1, 1))],
     # -- padding
     *[Layer(f"nn.{k}Pad{n}d", p, inputs=[image(n)])
       for k in ("Zero", "Reflection", "Replication", "Circular") for n in (1, 2, 3) for p in (1,

@@ -20,7 +20,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _Norm(Module):
+class _NormBase(Module):
     """What layers with a scale, a shift and running statistics for each channel share."""
 
     _version = 2
@@ -111,7 +111,7 @@ class _Norm(Module):
         )
 
 
-class _BatchNorm(_Norm):
+class _BatchNorm(_NormBase):
     def __init__(
         self,
         num_features: int,
@@ -179,7 +179,7 @@ class BatchNorm3d(_BatchNorm):
     dims = (5,)
 
 
-class _InstanceNorm(_Norm):
+class _InstanceNorm(_NormBase):
     def __init__(
         self,
         num_features: int,

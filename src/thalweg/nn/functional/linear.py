@@ -9,7 +9,7 @@ import numpy as np
 from ...core.dtypes import INT64
 from ...core.modes import state
 from ...core.tensor import Tensor, wrap
-from ...errors import ArgumentError, DtypeError, ShapeError
+from ...errors import ArgumentError, DtypeError, ModeError, ShapeError
 from ...ops import linalg
 from ...ops.base import convert
 from ...ops.elementwise import eq
@@ -128,7 +128,7 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
         grown = tuple((max(a, 0), max(b, 0)) for a, b in widths)
         return pad_with(input, widths=grown, value=0.0 if value is None else value)
     if mode not in _MODES:
-        raise ArgumentError(f"pad: mode must be constant, {', '.join(_MODES)}, not {mode!r}")
+        raise ModeError(f"pad: mode must be constant, {', '.join(_MODES)}, not {mode!r}")
     if value:
         raise ArgumentError(f'pad: value has a meaning only for mode "constant", not for {mode!r}')
     for d, (before, after) in enumerate(widths):

@@ -58,6 +58,15 @@ def test_what_a_parametrization_must_not_do():
     assert parametrize.register_parametrization(nn.Linear(3, 3), "weight", Wider(), unsafe=True).weight.shape == (6, 3)
 
 
+def test_parametrizations_are_transferred():
+    a = parametrize.register_parametrization(nn.Linear(3, 3), "weight", Symmetric())
+    b = parametrize.transfer_parametrizations_and_params(a, nn.Linear(3, 3))
+    assert tw.equal(a.weight, b.weight)
+    assert b.parametrizations.weight.original is a.parametrizations.weight.original
+    with pytest.raises(ArgumentError, match="no such"):
+        parametrize.transfer_parametrizations_and_params(nn.Linear(3, 3), b)
+
+
 def test_weight_norm_keeps_the_weight_and_splits_its_gradient():
     layer = nn.Linear(3, 2)
     before = layer.weight.detach().clone()

@@ -53,6 +53,8 @@ from .core.settings import *
 from .core.tensor import Size, Tensor
 from .io.saving import load, save
 from .missing import explain_missing_names as _explain_missing_names
+from .nn.functional import everywhere as _everywhere
+from .nn.functional.everywhere import *
 from .ops import complex_numbers as _complex_numbers
 from .ops import creation as _creation
 from .ops import functions as _functions
@@ -228,6 +230,7 @@ __all__ += _layouts.__all__
 __all__ += _dtypes.__all__
 __all__ += _modes.__all__
 __all__ += _parallel.__all__
+__all__ += _everywhere.__all__
 __all__ += _complex_numbers.__all__
 __all__ += _creation.__all__
 __all__ += _functions.__all__

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.device import require_cpu
 from ..core.dtypes import (
     FLOAT64,
     INT64,
@@ -43,11 +44,12 @@ def tensor(
     tensor([[1, 2],
             [3, 4]])
     """
-    return _finish(_array(data, dtype, copy=True), requires_grad)
+    return _finish(_array(data, dtype, copy=True), requires_grad, device)
 
 
 def as_tensor(data: Any, dtype: dtype | None = None, device: Any = None) -> Tensor:
     """``data`` as a tensor, sharing its memory where it is an array (or tensor) of the right dtype."""
+    require_cpu(device, "as_tensor")
     if isinstance(data, Tensor):
         return data if dtype is None or data.dtype is dtype else convert(data, dtype=as_numpy_dtype(dtype))
     return wrap(_array(data, dtype, copy=False))
@@ -162,7 +164,9 @@ def shape_of(size: tuple[Any, ...], name: str, keyword: Any = None) -> tuple[int
     return shape
 
 
-def _finish(value: Any, requires_grad: bool) -> Tensor:
+def _finish(value: Any, requires_grad: bool, device: Any) -> Tensor:
+    if device is not None:
+        require_cpu(device, "device")
     x = wrap(value if state.forward is None else state.forward.held(value))
     return x.requires_grad_() if requires_grad else x
 
@@ -181,7 +185,7 @@ def zeros(
     pin_memory: bool = False,
 ) -> Tensor:
     """A tensor of zeros of the given shape."""
-    return _finish(np.zeros(shape_of(sizes, "zeros", size), _float_dtype(dtype)), requires_grad)
+    return _finish(np.zeros(shape_of(sizes, "zeros", size), _float_dtype(dtype)), requires_grad, device)
 
 
 def ones(
@@ -194,7 +198,7 @@ def ones(
     pin_memory: bool = False,
 ) -> Tensor:
     """A tensor of ones of the given shape."""
-    return _finish(np.ones(shape_of(sizes, "ones", size), _float_dtype(dtype)), requires_grad)
+    return _finish(np.ones(shape_of(sizes, "ones", size), _float_dtype(dtype)), requires_grad, device)
 
 
 def empty(
@@ -207,7 +211,7 @@ def empty(
     pin_memory: bool = False,
 ) -> Tensor:
     """A tensor whose elements are not set: whatever was in the memory."""
-    return _finish(np.empty(shape_of(sizes, "empty", size), _float_dtype(dtype)), requires_grad)
+    return _finish(np.empty(shape_of(sizes, "empty", size), _float_dtype(dtype)), requires_grad, device)
 
 
 def full(
@@ -224,7 +228,7 @@ def full(
     kind = fill_value.dtype.numpy.kind if isinstance(fill_value, Tensor) else scalar_dtype(fill_value).kind
     natural = default_float() if kind == "f" else np.dtype(bool) if kind == "b" else INT64
     target = natural if dtype is None else as_numpy_dtype(dtype)
-    return _finish(_filled(shape_of((size,), "full"), fill_value, target), requires_grad)
+    return _finish(_filled(shape_of((size,), "full"), fill_value, target), requires_grad, device)
 
 
 def _filled(shape: tuple[int, ...], fill: Any, target: Any) -> Any:
@@ -239,10 +243,10 @@ def _like(input: Tensor, dtype: dtype | None) -> Any:
     return input._value.dtype if dtype is None else as_numpy_dtype(dtype)
 
 
-def resembling(input: Tensor, x: Tensor, requires_grad: bool) -> Tensor:
+def resembling(input: Tensor, x: Tensor, requires_grad: bool, device: Any = None) -> Tensor:
     """A new tensor in memory that can hold what ``input`` can."""
     value = input._value
-    return _finish(value.like(x._value) if isinstance(value, SymbolicValue) else x._value, requires_grad)
+    return _finish(value.like(x._value) if isinstance(value, SymbolicValue) else x._value, requires_grad, device)
 
 
 def zeros_like(
@@ -256,7 +260,7 @@ def zeros_like(
     memory_format: Any = None,
 ) -> Tensor:
     """Zeros of the shape and dtype of ``input``."""
-    return resembling(input, wrap(np.zeros(input._value.shape, _like(input, dtype))), requires_grad)
+    return resembling(input, wrap(np.zeros(input._value.shape, _like(input, dtype))), requires_grad, device)
 
 
 def ones_like(
@@ -270,7 +274,7 @@ def ones_like(
     memory_format: Any = None,
 ) -> Tensor:
     """Ones of the shape and dtype of ``input``."""
-    return resembling(input, wrap(np.ones(input._value.shape, _like(input, dtype))), requires_grad)
+    return resembling(input, wrap(np.ones(input._value.shape, _like(input, dtype))), requires_grad, device)
 
 
 def empty_like(
@@ -284,7 +288,7 @@ def empty_like(
     memory_format: Any = None,
 ) -> Tensor:
     """An unset tensor of the shape and dtype of ``input``."""
-    return resembling(input, wrap(np.empty(input._value.shape, _like(input, dtype))), requires_grad)
+    return resembling(input, wrap(np.empty(input._value.shape, _like(input, dtype))), requires_grad, device)
 
 
 def full_like(
@@ -299,7 +303,7 @@ def full_like(
     memory_format: Any = None,
 ) -> Tensor:
     """One number in the shape and dtype of ``input``."""
-    return resembling(input, wrap(_filled(input._value.shape, fill_value, _like(input, dtype))), requires_grad)
+    return resembling(input, wrap(_filled(input._value.shape, fill_value, _like(input, dtype))), requires_grad, device)
 
 
 def arange(
@@ -330,7 +334,7 @@ def arange(
     target = (INT64 if integers else default_float()) if dtype is None else as_numpy_dtype(dtype)
     n = -(-(end - start) // step) if integers else math.ceil((end - start) / step)
     work = np.int64 if integers else np.float64
-    return _finish((work(start) + np.arange(n, dtype=work) * work(step)).astype(target), requires_grad)
+    return _finish((work(start) + np.arange(n, dtype=work) * work(step)).astype(target), requires_grad, device)
 
 
 def linspace(
@@ -348,7 +352,7 @@ def linspace(
     start, end = (x.item() if isinstance(x, Tensor) else x for x in (start, end))
     if steps < 0:
         raise ShapeError(f"linspace: the number of steps must not be negative, got {steps}")
-    return _finish(np.linspace(start, end, steps).astype(_float_dtype(dtype)), requires_grad)
+    return _finish(np.linspace(start, end, steps).astype(_float_dtype(dtype)), requires_grad, device)
 
 
 def logspace(
@@ -367,7 +371,7 @@ def logspace(
     if steps < 0:
         raise ShapeError(f"logspace: the number of steps must not be negative, got {steps}")
     exponents = np.linspace(start, end, steps)
-    return _finish(np.power(float(base), exponents).astype(_float_dtype(dtype)), requires_grad)
+    return _finish(np.power(float(base), exponents).astype(_float_dtype(dtype)), requires_grad, device)
 
 
 def scalar_tensor(s: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -377,7 +381,7 @@ def scalar_tensor(s: Any, *, dtype: dtype | None = None, device: Any = None, req
 
 def frombuffer(buffer: Any, *, dtype: dtype, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
     """A vector that shares the memory of a buffer such as a bytearray."""
-    return _finish(np.frombuffer(buffer, as_numpy_dtype(dtype), count, offset), requires_grad)
+    return _finish(np.frombuffer(buffer, as_numpy_dtype(dtype), count, offset), requires_grad, None)
 
 
 def empty_strided(
@@ -386,7 +390,7 @@ def empty_strided(
     """An unset tensor whose axes lie in memory in the order of the strides."""
     order = sorted(range(len(size)), key=lambda i: -stride[i])
     value = np.empty([size[i] for i in order], _float_dtype(dtype))
-    return _finish(value.transpose(np.argsort(order)) if order else value, requires_grad)
+    return _finish(value.transpose(np.argsort(order)) if order else value, requires_grad, device)
 
 
 def eye(
@@ -400,7 +404,7 @@ def eye(
     pin_memory: bool = False,
 ) -> Tensor:
     """The identity matrix of n rows and m (default n) columns."""
-    return _finish(np.eye(n, m, dtype=_float_dtype(dtype)), requires_grad)
+    return _finish(np.eye(n, m, dtype=_float_dtype(dtype)), requires_grad, device)
 
 
 # -- random -----------------------------------------------------------------------------------------------
@@ -419,7 +423,9 @@ def rand(
     """Uniform random numbers on [0, 1)."""
     target = _float_dtype(dtype)
     require_float(target, "rand")
-    return _finish((generator or default_generator).uniform(shape_of(sizes, "rand", size), target), requires_grad)
+    return _finish(
+        (generator or default_generator).uniform(shape_of(sizes, "rand", size), target), requires_grad, device
+    )
 
 
 def randn(
@@ -435,7 +441,9 @@ def randn(
     """Standard normal random numbers."""
     target = _float_dtype(dtype)
     require_float(target, "randn")
-    return _finish((generator or default_generator).normal(shape_of(sizes, "randn", size), target), requires_grad)
+    return _finish(
+        (generator or default_generator).normal(shape_of(sizes, "randn", size), target), requires_grad, device
+    )
 
 
 def rand_like(
@@ -452,7 +460,7 @@ def rand_like(
     """Uniform random numbers in the shape of ``input``."""
     target = _like(input, dtype)
     require_float(target, "rand_like")
-    return _finish((generator or default_generator).uniform(input._value.shape, target), requires_grad)
+    return _finish((generator or default_generator).uniform(input._value.shape, target), requires_grad, device)
 
 
 def randn_like(
@@ -469,7 +477,7 @@ def randn_like(
     """Standard normal random numbers in the shape of ``input``."""
     target = _like(input, dtype)
     require_float(target, "randn_like")
-    return _finish((generator or default_generator).normal(input._value.shape, target), requires_grad)
+    return _finish((generator or default_generator).normal(input._value.shape, target), requires_grad, device)
 
 
 def randint(
@@ -492,7 +500,7 @@ def randint(
     if low >= high:
         raise ThalwegError(f"randint: low must be below high, got [{low}, {high})")
     value = (generator or default_generator).integers(low, high, shape_of((size,), "randint"))
-    return _finish(value.astype(INT64 if dtype is None else as_numpy_dtype(dtype)), requires_grad)
+    return _finish(value.astype(INT64 if dtype is None else as_numpy_dtype(dtype)), requires_grad, device)
 
 
 def randint_like(
@@ -570,7 +578,7 @@ def randperm(
 ) -> Tensor:
     """A random permutation of 0 … n - 1."""
     value = (generator or default_generator).permutation(n)
-    return _finish(value.astype(INT64 if dtype is None else as_numpy_dtype(dtype)), requires_grad)
+    return _finish(value.astype(INT64 if dtype is None else as_numpy_dtype(dtype)), requires_grad, device)
 
 
 def normal(
@@ -586,7 +594,7 @@ def normal(
     """Normal random numbers: of the shape ``size``, or one for each element of the tensors ``mean`` and ``std``."""
     if size is not None:
         noise = (generator or default_generator).normal(shape_of((size,), "normal"), _float_dtype(dtype))
-        return _finish(mean + std * noise, requires_grad)
+        return _finish(mean + std * noise, requires_grad, device)
     values = [x._value if isinstance(x, Tensor) else x for x in (mean, std)]
     shape = np.broadcast_shapes(*(getattr(v, "shape", ()) for v in values))
     target = next((v.dtype for v in values if hasattr(v, "dtype")), default_float())

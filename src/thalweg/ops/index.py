@@ -253,7 +253,7 @@ class Gather(Primitive):
 
     def lower(self, code: Any, x: Any, index: Any, dim: int) -> None:
         with code.each(index.shape) as position:
-            place = _place(code, x, index, position, dim)
+            place = place_of(code, x, index, position, dim)
             code.store(code.load(x, *place), code.out, *position)
 
 
@@ -292,7 +292,7 @@ class ScatterAdd(Primitive):
     def lower(self, code: Any, x: Any, index: Any, src: Any, dim: int) -> None:
         code.copy(x, code.out)
         with code.each(index.shape) as position:
-            place = _place(code, x, index, position, dim)
+            place = place_of(code, x, index, position, dim)
             code.store(code.emit.add(code.load(code.out, *place), code.load(src, *position)), code.out, *place)
 
 
@@ -308,7 +308,7 @@ def as_vectors(x: Any) -> Any:
     return reshape(x, shape=(x.shape[0], 1)) if x.ndim == 1 else x
 
 
-def _place(code: Any, x: Any, index: Any, position: Any, dim: int) -> Any:
+def place_of(code: Any, x: Any, index: Any, position: Any, dim: int) -> Any:
     """Where an element of ``index`` leads, in native code."""
     if not x.shape:
         return ()

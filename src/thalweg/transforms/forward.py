@@ -114,11 +114,14 @@ def jacfwd(
 def _push(
     arguments: Arguments, func: Callable[..., Any], kwargs: dict[str, Any], has_aux: bool, tangents: list[Tensor]
 ) -> Any:
-    def of_leaves(*leaves: Any) -> Any:
-        return arguments.call(func, kwargs, leaves)
-
+    """(the derivative along tangents of all leaves, the value, aux or nothing)."""
+    of_leaves = functools.partial(_of_leaves, arguments, func, kwargs)
     pushed = jvp(of_leaves, tuple(arguments.leaves), tuple(tangents), has_aux=has_aux)
     return pushed[1], pushed[0], pushed[2] if has_aux else ()
+
+
+def _of_leaves(arguments: Arguments, func: Callable[..., Any], kwargs: dict[str, Any], *leaves: Tensor) -> Any:
+    return arguments.call(func, kwargs, leaves)
 
 
 def _columns(derivative: Tensor, leaves: Sequence[Tensor]) -> list[Tensor]:

@@ -8,7 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.ops import bessel, bits, decompositions, extremes, factoring, gamma, normal_curve, ordering, trigonometry
+from thalweg.ops import (
+    bessel,
+    bits,
+    decompositions,
+    extremes,
+    factoring,
+    gamma,
+    normal_curve,
+    ordering,
+    systems,
+    trigonometry,
+)
 from thalweg.ops import elementwise as e
 
 from .samples import ENDS, INF, NAN, POSITIVE, ZEROS, Sample, binary, each, long, unary
@@ -360,23 +371,23 @@ SQUARES = [(3, 3), (2, 2, 2), (1, 1)]
 SYSTEMS: list[Any] = [((3, 3), (3, 2)), ((2, 2, 2), (2, 1)), ((2, 2), (3, 2, 2))]
 _MATRICES = [
     *[Sample(decompositions.cholesky, [x], _by_columns, misfits=BAD_SQUARES) for x in DEFINITE],
-    *[Sample(decompositions.inverse, [s], lambda x: _eliminated(x, _identity(x)), misfits=BAD_SQUARES)
+    *[Sample(systems.inverse, [s], lambda x: _eliminated(x, _identity(x)), misfits=BAD_SQUARES)
       for s in SQUARES],
-    *[Sample(decompositions.solve, [a, b], _eliminated, misfits=(((2, 3), (3, 1)), ((2, 2), (3, 1))))
+    *[Sample(systems.solve, [a, b], _eliminated, misfits=(((2, 3), (3, 1)), ((2, 2), (3, 1))))
       for a, b in SYSTEMS],
     *[
-        Sample(decompositions.solve_triangular, [a, b], _triangular, {"upper": u, "transposed": t}, domain=[(1, 3),
+        Sample(systems.solve_triangular, [a, b], _triangular, {"upper": u, "transposed": t}, domain=[(1, 3),
           (-2, 2)])
         for a, b in SYSTEMS
         for u in (False, True)
         for t in (False, True)
     ],
-    *[Sample(decompositions.determinant, [s], _leibniz, misfits=BAD_SQUARES) for s in SQUARES],
-    *[Sample(decompositions.log_determinant, [s], _log_determinant, misfits=BAD_SQUARES) for s in SQUARES],
-    *[Sample(decompositions.cofactors, [s], _cofactors) for s in SQUARES],
+    *[Sample(systems.determinant, [s], _leibniz, misfits=BAD_SQUARES) for s in SQUARES],
+    *[Sample(systems.log_determinant, [s], _log_determinant, misfits=BAD_SQUARES) for s in SQUARES],
+    *[Sample(systems.cofactors, [s], _cofactors) for s in SQUARES],
     *[Sample(decompositions.matrix_exponential, [s], _series, misfits=BAD_SQUARES) for s in SQUARES],
     *[
-        Sample(decompositions.pseudoinverse, [s], _normal_equations, {"atol": 0.0, "rtol": 1e-9})
+        Sample(systems.pseudoinverse, [s], _normal_equations, {"atol": 0.0, "rtol": 1e-9})
         for s in ((4, 3), (2, 4), (2, 3, 2))
     ],
     *[Sample(decompositions.eigh, [x], EIGEN, misfits=BAD_SQUARES) for x in SYMMETRIC],

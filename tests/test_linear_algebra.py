@@ -180,7 +180,7 @@ def test_einsum_takes_the_cheap_order(monkeypatch: pytest.MonkeyPatch) -> None:
 COMPILED = {
     "sort": lambda x: tw.sort(x, 1).values + tw.topk(x, 2).values.sum(), "median": lambda x: x.median(1).values,
     "cumprod": lambda x: x.cumprod(0) + x.logcumsumexp(1) + x.cummax(0).values,
-    "special": lambda x: tw.lgamma(x + 3) + tw.special.i0e(x) + tw.sinc(x) + tw.erfinv(x * 0.1) + tw.special.log_ndtr(x),
+    "special": lambda x: tw.lgamma(x + 3) + tw.special.i0e(x) + tw.sinc(x) + tw.special.log_ndtr(x),
     "einsum": lambda x: tw.einsum("ij,kj,kl->il", x, x, x), "diagonal": lambda x: tw.diag_embed(x).diagonal(0, -2, -1),
     "solve": lambda x: tw.linalg.solve(x @ x.mT + tw.eye(3, dtype=x.dtype), x),
     "scatter": lambda x: x.scatter_reduce(1, tw.tensor([[0, 1], [2, 2]]), x[:2, :2], "amax"),

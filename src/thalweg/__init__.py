@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import e, inf, nan, pi
 
-from . import autograd, func, linalg, nn, optim, random, special, utils
+from . import autograd, func, linalg, nn, optim, special, utils
 from .compiler import compile
 from .core import dtypes as _dtypes
 from .core import modes as _modes
@@ -26,6 +26,7 @@ from .core.parallel import *
 from .core.tensor import Size, Tensor
 from .ops import complex_numbers as _complex_numbers
 from .ops import creation as _creation
+from .ops import drawing as _drawing
 from .ops import functions as _functions
 from .ops import in_place_functions as _in_place_functions
 from .ops import random as _random
@@ -33,6 +34,7 @@ from .ops import shaping as _shaping
 from .ops import signal_windows as _signal_windows
 from .ops.complex_numbers import *
 from .ops.creation import *
+from .ops.drawing import *
 from .ops.elementwise import abs_ as abs
 from .ops.elementwise import (
     atan2,
@@ -180,6 +182,7 @@ __all__ += _modes.__all__
 __all__ += _parallel.__all__
 __all__ += _complex_numbers.__all__
 __all__ += _creation.__all__
+__all__ += _drawing.__all__
 __all__ += _functions.__all__
 __all__ += _in_place_functions.__all__
 __all__ += _random.__all__

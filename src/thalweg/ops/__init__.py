@@ -17,6 +17,7 @@ from . import (
     creation,
     decompositions,
     diagonals,
+    drawing,
     elementwise,
     exponential,
     extremes,
@@ -54,16 +55,17 @@ from . import (
     solving,
     sorting,
     special_functions,
+    systems,
     trigonometry,
     windows,
 )
 
 __all__ = [
     "arithmetic", "base", "batching", "bessel", "bits", "broadcast", "choices", "comparing", "complex_numbers",
-    "contraction", "conv", "costs", "counting", "creation", "decompositions", "diagonals", "elementwise",
+    "contraction", "conv", "costs", "counting", "creation", "decompositions", "diagonals", "drawing", "elementwise",
     "exponential", "extremes", "factoring", "functions", "gamma", "in_place_functions", "index", "indexing",
     "inplace", "joining", "linalg", "matrix_functions", "matrix_norms", "methods", "normal_curve", "operators",
     "ordering", "pointwise", "pool", "products", "random", "reduce", "reductions", "reshaping", "rounding", "rows",
     "scans", "scattering", "selecting", "series", "shape", "shaping", "signal_windows", "solving", "sorting",
-    "special_functions", "trigonometry", "windows",
+    "special_functions", "systems", "trigonometry", "windows",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from ...core.modes import state
 from ...core.tape import edge_of
 from ...core.tensor import Tensor
 from ...errors import ArgumentError, ShapeError
-from .. import creation, elementwise, shaping
+from .. import creation, drawing, elementwise, shaping
 from .. import shape as s
 from ..base import convert
 from ..broadcast import expand as expand_to
@@ -175,4 +175,4 @@ class InPlace:
     def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Tensor:
         """1 with probability ``p``, else 0."""
         check_writable(self, "bernoulli_")
-        return overwrite(self, creation.bernoulli(self, p, generator=generator)._value, None)
+        return overwrite(self, drawing.bernoulli(self, p, generator=generator)._value, None)

@@ -12,7 +12,7 @@ from ...core.hooks import RemovableHandle, add_hook
 from ...core.tape import LEAF, edge_of, mark_changed
 from ...core.tensor import Size, Tensor
 from ...errors import AutogradError, DtypeError, ShapeError
-from .. import comparing, complex_numbers, creation, elementwise, shaping
+from .. import comparing, complex_numbers, creation, drawing, elementwise, shaping
 from .. import shape as s
 from ..base import convert
 from ..dims import one_dim
@@ -279,11 +279,11 @@ class Information:
 
     def bernoulli(self: Any, p: Any = None, *, generator: Any = None) -> Tensor:
         """1 with the probability that each element (or ``p``) says, else 0."""
-        return creation.bernoulli(self, p, generator=generator)
+        return drawing.bernoulli(self, p, generator=generator)
 
     def multinomial(self: Any, num_samples: Any, replacement: Any = False, *, generator: Any = None) -> Tensor:
         """Positions drawn with the elements as weights; see ``multinomial``."""
-        return creation.multinomial(self, num_samples, replacement, generator=generator)
+        return drawing.multinomial(self, num_samples, replacement, generator=generator)
 
     def new_tensor(
         self: Any, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False

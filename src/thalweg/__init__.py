@@ -158,7 +158,6 @@ __all__ = [
     "optim",
     "pi",
     "pow",
-    "random",
     "reciprocal",
     "relu",
     "remainder",

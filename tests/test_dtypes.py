@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import thalweg as tw
-from thalweg.errors import DtypeError, ShapeError
+from thalweg.errors import DeviceError, DtypeError, ShapeError
 
 BOOL, INTS, FLOATS = ["bool"], ["uint8", "int8", "int16", "int32", "int64"], ["float16", "float32", "float64"]
 ALL = BOOL + INTS + FLOATS
@@ -215,7 +215,7 @@ def test_conversion_methods():
     assert x.type_as(tw.tensor(1)).dtype is tw.int64
     assert tw.tensor([300, -1]).to(tw.uint8).tolist() == [44, 255]
     assert tw.tensor([1e10]).half().tolist() == [float("inf")]
-    with pytest.raises(ShapeError, match="cuda"):
+    with pytest.raises(DeviceError, match="cuda"):
         x.to("cuda")
 
 

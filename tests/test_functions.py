@@ -466,7 +466,7 @@ def test_information():
         and not tw.tensor(1).is_floating_point()
     )
     assert tw.is_tensor(x) and not tw.is_tensor(1)
-    assert str(x.device) == "cpu" and not x.is_cuda and x.type() == "thalweg.float64"
+    assert str(x.device) == "cpu" and not x.is_cuda and x.type() == "thalweg.DoubleTensor"
 
 
 def test_hash_and_identity():

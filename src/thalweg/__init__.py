@@ -8,11 +8,36 @@ from __future__ import annotations
 
 from math import e, inf, nan, pi
 
-from . import autograd, func, linalg, nn, optim, special, utils
+from . import (
+    accelerator,
+    amp,
+    autograd,
+    backends,
+    cuda,
+    distributed,
+    func,
+    io,
+    linalg,
+    mps,
+    nn,
+    optim,
+    random,
+    special,
+    testing,
+    types,
+    utils,
+    version,
+    xpu,
+)
+from .amp import autocast, is_autocast_available
 from .compiler import compile
+from .core import device as _device
 from .core import dtypes as _dtypes
+from .core import layouts as _layouts
 from .core import modes as _modes
 from .core import parallel as _parallel
+from .core import settings as _settings
+from .core.device import *
 from .core.dtypes import *
 from .core.dtypes import bool_ as bool
 from .core.dtypes import float16 as half
@@ -21,14 +46,20 @@ from .core.dtypes import float64 as double
 from .core.dtypes import int16 as short
 from .core.dtypes import int32 as int
 from .core.dtypes import int64 as long
+from .core.layouts import *
 from .core.modes import *
 from .core.parallel import *
+from .core.settings import *
 from .core.tensor import Size, Tensor
+from .io.saving import load, save
+from .missing import explain_missing_names as _explain_missing_names
 from .ops import complex_numbers as _complex_numbers
 from .ops import creation as _creation
 from .ops import drawing as _drawing
 from .ops import functions as _functions
 from .ops import in_place_functions as _in_place_functions
+from .ops import legacy as _legacy
+from .ops import queries as _queries
 from .ops import random as _random
 from .ops import shaping as _shaping
 from .ops import signal_windows as _signal_windows
@@ -90,7 +121,9 @@ from .ops.elementwise import (
 from .ops.elementwise import pow_ as pow
 from .ops.functions import *
 from .ops.in_place_functions import *
+from .ops.legacy import *
 from .ops.printing import set_printoptions
+from .ops.queries import *
 from .ops.random import *
 from .ops.shaping import *
 from .ops.shaping import where_ as where
@@ -103,8 +136,12 @@ __all__ = [
     "Tensor",
     "__version__",
     "abs",
+    "accelerator",
+    "amp",
     "atan2",
+    "autocast",
     "autograd",
+    "backends",
     "bitwise_and",
     "bitwise_left_shift",
     "bitwise_not",
@@ -115,6 +152,8 @@ __all__ = [
     "ceil",
     "compile",
     "cos",
+    "cuda",
+    "distributed",
     "double",
     "e",
     "eq",
@@ -132,11 +171,14 @@ __all__ = [
     "hypot",
     "inf",
     "int",
+    "io",
+    "is_autocast_available",
     "isfinite",
     "isinf",
     "isnan",
     "le",
     "linalg",
+    "load",
     "log",
     "log1p",
     "log2",
@@ -150,6 +192,7 @@ __all__ = [
     "lt",
     "maximum",
     "minimum",
+    "mps",
     "mul",
     "nan",
     "ne",
@@ -158,10 +201,12 @@ __all__ = [
     "optim",
     "pi",
     "pow",
+    "random",
     "reciprocal",
     "relu",
     "remainder",
     "rsqrt",
+    "save",
     "set_printoptions",
     "short",
     "sigmoid",
@@ -171,11 +216,17 @@ __all__ = [
     "special",
     "sqrt",
     "tanh",
+    "testing",
     "trunc",
+    "types",
     "utils",
+    "version",
     "vmap",
     "where",
+    "xpu",
 ]  # fmt: skip
+__all__ += _device.__all__
+__all__ += _layouts.__all__
 __all__ += _dtypes.__all__
 __all__ += _modes.__all__
 __all__ += _parallel.__all__
@@ -184,6 +235,11 @@ __all__ += _creation.__all__
 __all__ += _drawing.__all__
 __all__ += _functions.__all__
 __all__ += _in_place_functions.__all__
+__all__ += _legacy.__all__
+__all__ += _queries.__all__
+__all__ += _settings.__all__
 __all__ += _random.__all__
 __all__ += _shaping.__all__
 __all__ += _signal_windows.__all__
+
+_explain_missing_names()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 __all__ = [
     "ArgumentError",
     "AutogradError",
@@ -9,12 +11,15 @@ __all__ = [
     "CompileError",
     "DataError",
     "DependencyError",
+    "DeviceError",
     "DivergenceError",
     "DtypeError",
     "GradcheckError",
     "LinAlgError",
+    "MissingNameError",
     "OptimizerError",
     "RunError",
+    "SerializationError",
     "ShapeError",
     "StateDictError",
     "TargetError",
@@ -57,8 +62,16 @@ class DataError(ThalwegError, ValueError):
     """Data, or a file that holds data, can't be read as what it should be."""
 
 
+class SerializationError(DataError, RuntimeError, pickle.UnpicklingError):
+    """A checkpoint can't be read or written: damaged, or with something in it that is refused."""
+
+
 class DependencyError(ThalwegError, ImportError):
     """A package that only this feature needs is not installed."""
+
+
+class DeviceError(ThalwegError, RuntimeError, AssertionError):
+    """A device other than the CPU was asked for."""
 
 
 class DivergenceError(ThalwegError, ArithmeticError):
@@ -67,6 +80,10 @@ class DivergenceError(ThalwegError, ArithmeticError):
 
 class GradcheckError(ThalwegError, RuntimeError):
     """A gradient differs from finite differences."""
+
+
+class MissingNameError(ThalwegError, AttributeError):
+    """A name that PyTorch has and thalweg has not."""
 
 
 class LinAlgError(ThalwegError, RuntimeError):

@@ -125,6 +125,7 @@ def test_attributes_of_objects(compiles: Any) -> None:
     agree(other.decorated, other.step, X)
 
 
+@tw.no_grad()
 def test_modules(compiles: Any) -> None:
     model = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
     compiled = compile(model)

@@ -11,6 +11,7 @@ import thalweg as tw
 from thalweg.errors import DataError
 from thalweg.utils.data import (
     BatchSampler,
+    DistributedSampler,
     IndexSampler,
     RandomSampler,
     Sampler,
@@ -174,3 +175,35 @@ def test_batch_sampler_refuses() -> None:
         BatchSampler(range(3), 0, False)
     with pytest.raises(TypeError, match="drop_last must be a bool"):
         BatchSampler(range(3), 1, 1)  # type: ignore[arg-type]
+
+
+# -- DistributedSampler -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 7, 8])
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_the_parts_of_all_processes_are_the_whole(n, drop_last):
+    parts = [DistributedSampler(range(n), 3, rank, shuffle=False, drop_last=drop_last) for rank in range(3)]
+    read = [list(part) for part in parts]
+    assert [len(part) for part in parts] == list(map(len, read))
+    assert len(set(map(len, read))) == 1
+    together = [i for row in zip(*read, strict=True) for i in row]
+    assert together[:n] == list(range(n))[: len(together)]
+    assert set(together[n:]) <= set(range(n))
+
+
+def test_the_processes_shuffle_alike_and_anew_in_each_epoch():
+    parts = [DistributedSampler(range(10), 2, rank, seed=3) for rank in range(2)]
+    first = [list(part) for part in parts]
+    assert sorted(first[0] + first[1]) == list(range(10)) and first == [list(part) for part in parts]
+    for part in parts:
+        part.set_epoch(1)
+    second = [list(part) for part in parts]
+    assert sorted(second[0] + second[1]) == list(range(10)) and second != first
+
+
+def test_number_and_rank_must_be_given():
+    with pytest.raises(DataError, match="must be given"):
+        DistributedSampler(range(3))
+    with pytest.raises(DataError, match="rank 2 must be from 0 to 1"):
+        DistributedSampler(range(3), 2, 2)

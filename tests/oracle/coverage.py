@@ -52,7 +52,12 @@ def public_names() -> Iterator[tuple[str, str]]:
             continue
         for name in sorted(dir(ours)):
             value = inspect.getattr_static(ours, name)
-            public = not name.startswith("_") and hasattr(theirs, name) and not inspect.ismodule(value)
+            public = (
+                not name.startswith("_")
+                and hasattr(ours, name)
+                and hasattr(theirs, name)
+                and not inspect.ismodule(value)
+            )
             if public and callable(getattr(ours, name)) and getattr(getattr(ours, name), "__module__", "") != "typing":
                 yield space, name
 

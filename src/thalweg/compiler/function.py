@@ -6,19 +6,66 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, overload
 
+from ..nn.module import Module
+
 if TYPE_CHECKING:
     from .compiled import Compiled
+    from .model import CompiledModule
 
 __all__ = ["compile"]
 
 
 @overload
-def compile(function: Callable[..., Any], *, check: bool = False, keep_gradients: bool = False) -> Compiled: ...
+def compile(  # type: ignore[overload-overlap]  # a module is a function, too
+    function: Module,
+    *,
+    check: bool = ...,
+    keep_gradients: bool = ...,
+    fullgraph: bool = ...,
+    dynamic: bool | None = ...,
+    backend: Any = ...,
+    mode: str | None = ...,
+    options: dict[str, Any] | None = ...,
+    disable: bool = ...,
+) -> CompiledModule: ...
 @overload
 def compile(
-    function: None = None, *, check: bool = False, keep_gradients: bool = False
+    function: Callable[..., Any],
+    *,
+    check: bool = ...,
+    keep_gradients: bool = ...,
+    fullgraph: bool = ...,
+    dynamic: bool | None = ...,
+    backend: Any = ...,
+    mode: str | None = ...,
+    options: dict[str, Any] | None = ...,
+    disable: bool = ...,
+) -> Compiled: ...
+@overload
+def compile(
+    function: None = None,
+    *,
+    check: bool = ...,
+    keep_gradients: bool = ...,
+    fullgraph: bool = ...,
+    dynamic: bool | None = ...,
+    backend: Any = ...,
+    mode: str | None = ...,
+    options: dict[str, Any] | None = ...,
+    disable: bool = ...,
 ) -> Callable[[Callable[..., Any]], Compiled]: ...
-def compile(function: Callable[..., Any] | None = None, *, check: bool = False, keep_gradients: bool = False) -> Any:
+def compile(
+    function: Callable[..., Any] | None = None,
+    *,
+    check: bool = False,
+    keep_gradients: bool = False,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: Any = None,
+    mode: str | None = None,
+    options: dict[str, Any] | None = None,
+    disable: bool = False,
+) -> Any:
     """A function of tensors as native code: of a whole training step, or of anything else.
 
     The first call with tensors of new shapes or dtypes traces the function: it runs once, and all operations on
@@ -31,11 +78,15 @@ def compile(function: Callable[..., Any] | None = None, *, check: bool = False, 
         check: with each call run the plain function too, and compare everything.
         keep_gradients: also keep gradients that the function itself clears and has an optimiser use; otherwise
             ``p.grad`` is None after the call.
+        fullgraph: PyTorch's, without effect, as ``dynamic``, ``backend``, ``mode`` and ``options``: a function is
+            always compiled whole, for the shapes that it meets.
+        disable: return the function as it is.
 
     Returns:
         A ``Compiled``, to be called like the function. ``step.epoch(loader)`` runs the loop over a loader's batches
         natively and returns the stacked results; ``step.graph``, ``step.kernels`` and ``step.llvm`` show the stages,
-        and ``step.profile(*args)`` where the time goes.
+        and ``step.profile(*args)`` where the time goes. Of a module, a module: it runs natively within ``no_grad``,
+        and eagerly where its result may be differentiated, since a native program keeps no graph.
 
     Raises:
         TraceError: (by a call) the function does what a program can't repeat, such as to branch on a tensor's value.
@@ -50,7 +101,13 @@ def compile(function: Callable[..., Any] | None = None, *, check: bool = False, 
     tensor(5.)
     """
     if function is None:
-        return functools.partial(compile, check=check, keep_gradients=keep_gradients)
+        return functools.partial(compile, check=check, keep_gradients=keep_gradients, disable=disable)
+    if disable:
+        return function
+    if isinstance(function, Module):
+        from .model import CompiledModule
+
+        return CompiledModule(function, check, keep_gradients)
     from .compiled import Compiled
 
     return Compiled(function, check, keep_gradients)

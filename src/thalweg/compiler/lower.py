@@ -15,6 +15,7 @@ from .layout import Layout
 from .loops import LoopCode
 from .memory import Memory, ir_type
 from .moves import special
+from .panels import Panels
 from .plain_products import plain_product
 from .plan import Plan
 from .scan_code import Step, body_of, scan_function
@@ -56,12 +57,15 @@ class Lowering:
         self.names: dict[Kernel, str] = {}
         self.callbacks: list[Node] = []
         self.by_columns: dict[Node, bool] = {}
+        self.panels = Panels(self)
+        self.before: dict[Kernel, str] = {}  # functions to be called before a kernel's region
 
     def inside(self, step: Step, prefix: str) -> Lowering:
         """One for the kernels of a loop over time, which run in one thread."""
         return Lowering(step.graph, step.schedule, step.layouts, self.target, 1, {}, self.module, prefix)
 
     def run(self, fed: list[int], block_type: str) -> Lowered:
+        self.plan_panels()
         for i, region in enumerate(self.schedule.regions):
             for kernel in region.kernels:
                 self.add_kernel(kernel)
@@ -73,6 +77,16 @@ class Lowering:
         if block_type:
             self.module.add(block_function(self.target.attributes, block_type))
         return Lowered(self.module, self.plan, self.names, self.callbacks)
+
+    def plan_panels(self) -> None:
+        """The products whose rows are cut into chunks share panels; regions use one part of the arena in turns."""
+        area, size = self.plan.arena, 0
+        for region in self.schedule.regions:
+            if self.plan.chunk[region] < region.rows:
+                before = set(self.panels.offsets)
+                self.panels.plan(region.kernels, area)
+                size = max(size, sum(self.panels.size(n) for n in self.panels.offsets if n not in before))
+        self.plan.reserve(size)
 
     # -- kernels ------------------------------------------------------------------------------------------
 
@@ -88,7 +102,7 @@ class Lowering:
         elif isinstance(kernel, Product) and ir_type(kernel.members[0].dtype) in SUFFIX:
             self.module.add(self.product(kernel, name))
         elif body_of(kernel) is not None:
-            self.module.add(scan_function(self, kernel.members[0], name))
+            self.module.add(scan_function(self, kernel, name))
         else:
             node, write = kernel.members[0], plain_product if isinstance(kernel, Product) else None
             function = special(node, name, self.layouts, self.memory, self.target, self.plan, write)
@@ -178,6 +192,11 @@ class Lowering:
             count = f.binary("sub", high, low)
             first = f.offset(first, f.mul(low, a.strides[-2]), type)
             target = f.offset(target, f.mul(low, n), type)
+        if node in self.panels.offsets:
+            strides = [integer(s) for s in a.strides]
+            args = [count, wide, integer(k), alpha, first, *strides, self.panels.pointer(f, node), beta, target]
+            f.call(f"tw_packed_{SUFFIX[type]}", [*args, integer(n)], "void")
+            return
         args = [
             count, wide, integer(k), alpha, first, integer(a.strides[-2]), integer(a.strides[-1]), pointers[1],
             integer(b.strides[-2]), integer(b.strides[-1]), beta, target, integer(n),
@@ -201,12 +220,16 @@ class Lowering:
         f = Function("regions", KERNEL[:1], "i64", attributes=self.target.attributes)
         for i, region in enumerate(self.schedule.regions):
             chunk = self.plan.chunk[region]
+            worth = self.plan.is_parallel(region)
+            self.panels.before(f, region.kernels, self.threads if worth else 1)
+            for kernel in region.kernels:
+                if kernel in self.before:
+                    f.call(self.before[kernel], [f.params[0]], "void", declare=False)
             if isinstance(region.kernels[0], Test):
                 self.add_test(f, region.kernels[0])
             elif chunk >= region.rows:
                 f.call(f"region_{i}", [f.params[0], integer(0), integer(region.rows)], "void")
             else:
-                worth = self.plan.is_parallel(region)
                 args = [
                     Value(f"@region_{i}", "ptr"), f.params[0], integer(region.rows), integer(chunk),
                     integer(self.threads if worth else 1),

@@ -61,9 +61,14 @@ def body_of(kernel: Kernel) -> Body | None:
     return None
 
 
-def scan_function(outer: Lowering, node: Node, name: str) -> Function:
-    """The function of a loop for a range of rows."""
-    return _ScanCode(outer, node, name).write()
+def scan_function(outer: Lowering, kernel: Kernel, name: str) -> Function:
+    """The function of a loop for a range of rows; what has to be called before it is noted."""
+    code = _ScanCode(outer, kernel.members[0], name)
+    before = code.packing(f"{name}_pack")
+    if before is not None:
+        outer.module.add(before)
+        outer.before[kernel] = before.name
+    return code.write()
 
 
 class _ScanCode:
@@ -76,8 +81,35 @@ class _ScanCode:
         self.step = step_of(self.body)
         self.inner = outer.inside(self.step, f"{name}_")
         self.first_slot = FIRST_SLOT
+        self.plan_panels()
+        self.arena = outer.plan.reserve(self.inner.plan.arena)
         params = [("ptr", "ctx"), ("i64", "lo"), ("i64", "hi"), ("ptr", "scratch")]
         self.f = Function(name, params, attributes=outer.target.attributes)
+
+    def plan_panels(self) -> None:
+        """The weights that the steps multiply by are packed once."""
+        panels, constants = self.inner.panels, self.step.graph.inputs[self.body.states + self.body.sequences :]
+        kernels = [k for k in self.step.kernels if panels.worth(k) and self.root(k.members[0].inputs[1]) in constants]
+        panels.plan(kernels, self.inner.plan.arena)
+        self.inner.plan.reserve(sum(map(panels.size, panels.offsets)))
+
+    def root(self, x: Node) -> Node:
+        return self.step.layouts[x].root
+
+    def packing(self, name: str) -> Function | None:
+        """The function that packs the weights; None if there are none."""
+        panels = self.inner.panels
+        if not panels.offsets:
+            return None
+        f = Function(name, [("ptr", "ctx")], attributes=self.outer.target.attributes)
+        for node, offset in panels.offsets.items():
+            layout = self.step.layouts[node.inputs[1]]
+            source = self.node.inputs[self.step.graph.inputs.index(layout.root)]
+            base = f.offset(self.address(f, source), layout.offset, self.type(node))
+            target = f.offset(f.load(f.params[0], "ptr"), self.arena + offset, "i8")
+            panels.pack(f, node, base, layout, target, integer(0), integer(panels.count(node)))
+        f.ret()
+        return f
 
     def write(self) -> Function:
         f, body = self.f, self.body
@@ -89,9 +121,8 @@ class _ScanCode:
         inputs = self.step.graph.inputs
         count = self.first_slot + len(inputs) + len(self.step.graph.outputs)
         context = f.alloca("ptr", count)
-        size = -(-self.inner.plan.arena // 64) * 64
-        f.store(f.offset(arena, self.outer.plan.reserve(size), "i8"), context)
-        addresses = [self.address(x) for x in self.node.inputs]
+        f.store(f.offset(arena, self.arena, "i8"), context)
+        addresses = [self.address(f, x) for x in self.node.inputs]
         packed = self.outer.memory.pointer(f, self.node, None)
         places = [f.offset(packed, start, self.type(self.node)) for start, _ in body.places()]
         for i in range(body.states):
@@ -110,10 +141,10 @@ class _ScanCode:
     def type(self, node: Node) -> str:
         return ir_type(node.dtype)
 
-    def address(self, x: Node) -> Value:
+    def address(self, f: Function, x: Node) -> Value:
         layout: Layout = self.outer.layouts[x]
         assert layout.strides == contiguous(x.shape), "an input of a loop that is not contiguous"
-        return self.f.offset(self.outer.memory.pointer(self.f, layout.root, None), layout.offset, self.type(x))
+        return f.offset(self.outer.memory.pointer(f, layout.root, None), layout.offset, self.type(x))
 
     def put_first(self, i: int, source: Value, stack: Value) -> None:
         """State i before the first step, in its place among all."""

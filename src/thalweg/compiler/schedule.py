@@ -255,7 +255,7 @@ def cut_by_columns(kernel: Product, threads: int) -> bool:
         threads > 1
         and kernel.base is None
         and product.ndim == 2
-        and product.shape[0] <= min(MOST_ROWS, b.shape[0])
+        and product.shape[0] <= min(MOST_ROWS, *b.shape)
         and b.size >= LARGE
         and product.shape[1] >= 64
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .primitive import Primitive
 
-__all__ = ["SymbolicValue", "Tracer"]
+__all__ = ["SymbolicValue", "Tracer", "level_of"]
 
 
 class SymbolicValue:
@@ -56,9 +56,22 @@ class SymbolicValue:
         """The same value in memory of its own; itself, where values can't be changed."""
         return self
 
+    def detached(self) -> Any:
+        """The value without tangents."""
+        return self
+
+    def stripped(self) -> Any:
+        """What the value is made of, if it adds nothing to it, as a tangent that is zero; else itself."""
+        return self
+
     def like(self, array: Any) -> Any:
         """The contents of an array in memory that can hold whatever this value can."""
         return array
+
+
+def level_of(value: Any) -> int:
+    """The level of a value; 0 for arrays and numbers."""
+    return value.level if isinstance(value, SymbolicValue) else 0
 
 
 class Tracer:

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
-__all__ = ["write_atomically"]
+__all__ = ["open_atomically", "write_atomically"]
 
 
-def write_atomically(path: str | Path, content: bytes | str) -> None:
-    """Write a file so that at every moment its name shows the old content or the new one, whole.
+@contextlib.contextmanager
+def open_atomically(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """A file to write bytes to, which takes its name when the block ends.
 
-    The bytes go to a temporary file in the same folder, which is flushed to the disk and then renamed. A process
-    that dies on the way leaves at most the temporary file; an exception, KeyboardInterrupt included, leaves nothing.
-    Text is written as UTF-8.
+    At every moment the name shows the old content or the new one, whole. The bytes go to a temporary file in the
+    same folder, which is flushed to the disk and then renamed. A process that dies on the way leaves at most the
+    temporary file; an exception, KeyboardInterrupt included, leaves nothing.
 
     Raises:
         OSError: the folder is missing, read-only or full.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
     try:
         with open(temporary, "xb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -32,3 +34,13 @@ def write_atomically(path: str | Path, content: bytes | str) -> None:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+
+
+def write_atomically(path: str | Path, content: bytes | str) -> None:
+    """Write a file at once, as ``open_atomically`` does; text as UTF-8.
+
+    Raises:
+        OSError: the folder is missing, read-only or full.
+    """
+    with open_atomically(path) as file:
+        file.write(content.encode() if isinstance(content, str) else content)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
 from ..core.tensor import Tensor, wrap
 from ..errors import DataError, DtypeError
 from .atomic import write_atomically
 
-__all__ = ["load_file", "save_file"]
+__all__ = ["load_file", "load_metadata", "save_file"]
 
 
 def save_file(tensors: Mapping[str, Tensor], filename: str | Path, metadata: dict[str, str] | None = None) -> None:
@@ -37,6 +36,8 @@ def save_file(tensors: Mapping[str, Tensor], filename: str | Path, metadata: dic
     ...     load_file(path)
     {'w': tensor([1., 2.])}
     """
+    from safetensors.numpy import save
+
     arrays = {}
     for name, tensor in tensors.items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
@@ -55,15 +56,39 @@ def load_file(filename: str | Path) -> dict[str, Tensor]:
         DataError: the file is not a whole safetensors file, or holds a dtype that thalweg has not.
         OSError: the file can't be opened.
     """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
     content = Path(filename).read_bytes()
     try:
         arrays = load(content)
     except (SafetensorError, KeyError, ValueError) as error:
         raise DataError(f"{filename}: this is not a safetensors file that can be read ({error})") from None
-    return {name: wrap(_native(filename, name, array)) for name, array in sorted(arrays.items())}
+    return {name: wrap(native(filename, name, array)) for name, array in sorted(arrays.items())}
 
 
-def _native(filename: str | Path, name: str, array: np.ndarray) -> np.ndarray:
+def load_metadata(filename: str | Path) -> dict[str, str]:
+    """The texts by name that a safetensors file keeps in its header; an empty dictionary if there are none.
+
+    Raises:
+        DataError: the file is not a whole safetensors file.
+        OSError: the file can't be opened.
+    """
+    try:
+        return read_metadata(Path(filename).read_bytes())
+    except ValueError as error:
+        raise DataError(f"{filename}: this is not a safetensors file that can be read ({error})") from None
+
+
+def read_metadata(content: bytes) -> dict[str, str]:
+    """The metadata in the bytes of a safetensors file: a length, a header in JSON, the numbers."""
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    return dict(header.get("__metadata__", {}))
+
+
+def native(filename: str | Path, name: str, array: np.ndarray) -> np.ndarray:
+    """An array of a file as a tensor's value, or an error that names it."""
     from ..core.dtypes import as_numpy_dtype
 
     try:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.device import require_cpu
 from ..core.dtypes import (
     INT64,
     as_numpy_dtype,
@@ -38,11 +39,12 @@ def tensor(
     tensor([[1, 2],
             [3, 4]])
     """
-    return finish(_array(data, dtype, copy=True), requires_grad)
+    return finish(_array(data, dtype, copy=True), requires_grad, device)
 
 
 def as_tensor(data: Any, dtype: dtype | None = None, device: Any = None) -> Tensor:
     """``data`` as a tensor, sharing its memory where it is an array (or tensor) of the right dtype."""
+    require_cpu(device, "as_tensor")
     if isinstance(data, Tensor):
         return data if dtype is None or data.dtype is dtype else convert(data, dtype=as_numpy_dtype(dtype))
     return wrap(_array(data, dtype, copy=False))
@@ -157,7 +159,9 @@ def shape_of(size: tuple[Any, ...], name: str, keyword: Any = None) -> tuple[int
     return shape
 
 
-def finish(value: Any, requires_grad: bool) -> Tensor:
+def finish(value: Any, requires_grad: bool, device: Any) -> Tensor:
+    if device is not None:
+        require_cpu(device, "device")
     x = wrap(value if state.forward is None else state.forward.held(value))
     return x.requires_grad_() if requires_grad else x
 
@@ -176,7 +180,7 @@ def zeros(
     pin_memory: bool = False,
 ) -> Tensor:
     """A tensor of zeros of the given shape."""
-    return finish(np.zeros(shape_of(sizes, "zeros", size), float_dtype(dtype)), requires_grad)
+    return finish(np.zeros(shape_of(sizes, "zeros", size), float_dtype(dtype)), requires_grad, device)
 
 
 def ones(
@@ -189,7 +193,7 @@ def ones(
     pin_memory: bool = False,
 ) -> Tensor:
     """A tensor of ones of the given shape."""
-    return finish(np.ones(shape_of(sizes, "ones", size), float_dtype(dtype)), requires_grad)
+    return finish(np.ones(shape_of(sizes, "ones", size), float_dtype(dtype)), requires_grad, device)
 
 
 def empty(
@@ -202,7 +206,7 @@ def empty(
     pin_memory: bool = False,
 ) -> Tensor:
     """A tensor whose elements are not set: whatever was in the memory."""
-    return finish(np.empty(shape_of(sizes, "empty", size), float_dtype(dtype)), requires_grad)
+    return finish(np.empty(shape_of(sizes, "empty", size), float_dtype(dtype)), requires_grad, device)
 
 
 def full(
@@ -219,7 +223,7 @@ def full(
     kind = fill_value.dtype.numpy.kind if isinstance(fill_value, Tensor) else scalar_dtype(fill_value).kind
     natural = default_float() if kind == "f" else np.dtype(bool) if kind == "b" else INT64
     target = natural if dtype is None else as_numpy_dtype(dtype)
-    return finish(_filled(shape_of((size,), "full"), fill_value, target), requires_grad)
+    return finish(_filled(shape_of((size,), "full"), fill_value, target), requires_grad, device)
 
 
 def _filled(shape: tuple[int, ...], fill: Any, target: Any) -> Any:
@@ -234,10 +238,10 @@ def like_dtype(input: Tensor, dtype: dtype | None) -> Any:
     return input._value.dtype if dtype is None else as_numpy_dtype(dtype)
 
 
-def resembling(input: Tensor, x: Tensor, requires_grad: bool) -> Tensor:
+def resembling(input: Tensor, x: Tensor, requires_grad: bool, device: Any = None) -> Tensor:
     """A new tensor in memory that can hold what ``input`` can."""
     value = input._value
-    return finish(value.like(x._value) if isinstance(value, SymbolicValue) else x._value, requires_grad)
+    return finish(value.like(x._value) if isinstance(value, SymbolicValue) else x._value, requires_grad, device)
 
 
 def zeros_like(
@@ -251,7 +255,7 @@ def zeros_like(
     memory_format: Any = None,
 ) -> Tensor:
     """Zeros of the shape and dtype of ``input``."""
-    return resembling(input, wrap(np.zeros(input._value.shape, like_dtype(input, dtype))), requires_grad)
+    return resembling(input, wrap(np.zeros(input._value.shape, like_dtype(input, dtype))), requires_grad, device)
 
 
 def ones_like(
@@ -265,7 +269,7 @@ def ones_like(
     memory_format: Any = None,
 ) -> Tensor:
     """Ones of the shape and dtype of ``input``."""
-    return resembling(input, wrap(np.ones(input._value.shape, like_dtype(input, dtype))), requires_grad)
+    return resembling(input, wrap(np.ones(input._value.shape, like_dtype(input, dtype))), requires_grad, device)
 
 
 def empty_like(
@@ -279,7 +283,7 @@ def empty_like(
     memory_format: Any = None,
 ) -> Tensor:
     """An unset tensor of the shape and dtype of ``input``."""
-    return resembling(input, wrap(np.empty(input._value.shape, like_dtype(input, dtype))), requires_grad)
+    return resembling(input, wrap(np.empty(input._value.shape, like_dtype(input, dtype))), requires_grad, device)
 
 
 def full_like(
@@ -294,7 +298,9 @@ def full_like(
     memory_format: Any = None,
 ) -> Tensor:
     """One number in the shape and dtype of ``input``."""
-    return resembling(input, wrap(_filled(input._value.shape, fill_value, like_dtype(input, dtype))), requires_grad)
+    return resembling(
+        input, wrap(_filled(input._value.shape, fill_value, like_dtype(input, dtype))), requires_grad, device
+    )
 
 
 def arange(
@@ -325,7 +331,7 @@ def arange(
     target = (INT64 if integers else default_float()) if dtype is None else as_numpy_dtype(dtype)
     n = -(-(end - start) // step) if integers else math.ceil((end - start) / step)
     work = np.int64 if integers else np.float64
-    return finish((work(start) + np.arange(n, dtype=work) * work(step)).astype(target), requires_grad)
+    return finish((work(start) + np.arange(n, dtype=work) * work(step)).astype(target), requires_grad, device)
 
 
 def linspace(
@@ -343,7 +349,7 @@ def linspace(
     start, end = (x.item() if isinstance(x, Tensor) else x for x in (start, end))
     if steps < 0:
         raise ShapeError(f"linspace: the number of steps must not be negative, got {steps}")
-    return finish(np.linspace(start, end, steps).astype(float_dtype(dtype)), requires_grad)
+    return finish(np.linspace(start, end, steps).astype(float_dtype(dtype)), requires_grad, device)
 
 
 def logspace(
@@ -362,7 +368,7 @@ def logspace(
     if steps < 0:
         raise ShapeError(f"logspace: the number of steps must not be negative, got {steps}")
     exponents = np.linspace(start, end, steps)
-    return finish(np.power(float(base), exponents).astype(float_dtype(dtype)), requires_grad)
+    return finish(np.power(float(base), exponents).astype(float_dtype(dtype)), requires_grad, device)
 
 
 def scalar_tensor(s: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -372,7 +378,7 @@ def scalar_tensor(s: Any, *, dtype: dtype | None = None, device: Any = None, req
 
 def frombuffer(buffer: Any, *, dtype: dtype, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
     """A vector that shares the memory of a buffer such as a bytearray."""
-    return finish(np.frombuffer(buffer, as_numpy_dtype(dtype), count, offset), requires_grad)
+    return finish(np.frombuffer(buffer, as_numpy_dtype(dtype), count, offset), requires_grad, None)
 
 
 def empty_strided(
@@ -381,7 +387,7 @@ def empty_strided(
     """An unset tensor whose axes lie in memory in the order of the strides."""
     order = sorted(range(len(size)), key=lambda i: -stride[i])
     value = np.empty([size[i] for i in order], float_dtype(dtype))
-    return finish(value.transpose(np.argsort(order)) if order else value, requires_grad)
+    return finish(value.transpose(np.argsort(order)) if order else value, requires_grad, device)
 
 
 def eye(
@@ -395,7 +401,7 @@ def eye(
     pin_memory: bool = False,
 ) -> Tensor:
     """The identity matrix of n rows and m (default n) columns."""
-    return finish(np.eye(n, m, dtype=float_dtype(dtype)), requires_grad)
+    return finish(np.eye(n, m, dtype=float_dtype(dtype)), requires_grad, device)
 
 
 __all__ = [

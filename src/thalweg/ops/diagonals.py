@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.device import require_cpu
 from ..core.dtypes import INT64, as_numpy_dtype, dtype
 from ..core.tensor import Tensor, wrap
 from ..errors import ShapeError
@@ -49,6 +50,7 @@ def tril_indices(
     row: int, col: int, offset: int = 0, *, dtype: dtype | None = None, device: Any = None, layout: Any = None
 ) -> Tensor:
     """The row and column numbers of the places on and below a diagonal: (2, n)."""
+    require_cpu(device, "tril_indices")
     places = np.stack(np.nonzero(np.tri(row, col, offset, bool)))
     return wrap(places.astype(INT64 if dtype is None else as_numpy_dtype(dtype)))
 
@@ -57,6 +59,7 @@ def triu_indices(
     row: int, col: int, offset: int = 0, *, dtype: dtype | None = None, device: Any = None, layout: Any = None
 ) -> Tensor:
     """The row and column numbers of the places on and above a diagonal: (2, n)."""
+    require_cpu(device, "triu_indices")
     places = np.stack(np.nonzero(~np.tri(row, col, offset - 1, bool)))
     return wrap(places.astype(INT64 if dtype is None else as_numpy_dtype(dtype)))
 

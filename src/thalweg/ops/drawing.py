@@ -38,7 +38,9 @@ def rand(
     """Uniform random numbers on [0, 1)."""
     target = float_dtype(dtype)
     require_float(target, "rand")
-    return finish((generator or default_generator).uniform(shape_of(sizes, "rand", size), target), requires_grad)
+    return finish(
+        (generator or default_generator).uniform(shape_of(sizes, "rand", size), target), requires_grad, device
+    )
 
 
 def randn(
@@ -54,7 +56,9 @@ def randn(
     """Standard normal random numbers."""
     target = float_dtype(dtype)
     require_float(target, "randn")
-    return finish((generator or default_generator).normal(shape_of(sizes, "randn", size), target), requires_grad)
+    return finish(
+        (generator or default_generator).normal(shape_of(sizes, "randn", size), target), requires_grad, device
+    )
 
 
 def rand_like(
@@ -71,7 +75,7 @@ def rand_like(
     """Uniform random numbers in the shape of ``input``."""
     target = like_dtype(input, dtype)
     require_float(target, "rand_like")
-    return finish((generator or default_generator).uniform(input._value.shape, target), requires_grad)
+    return finish((generator or default_generator).uniform(input._value.shape, target), requires_grad, device)
 
 
 def randn_like(
@@ -88,7 +92,7 @@ def randn_like(
     """Standard normal random numbers in the shape of ``input``."""
     target = like_dtype(input, dtype)
     require_float(target, "randn_like")
-    return finish((generator or default_generator).normal(input._value.shape, target), requires_grad)
+    return finish((generator or default_generator).normal(input._value.shape, target), requires_grad, device)
 
 
 def randint(
@@ -111,7 +115,7 @@ def randint(
     if low >= high:
         raise ThalwegError(f"randint: low must be below high, got [{low}, {high})")
     value = (generator or default_generator).integers(low, high, shape_of((size,), "randint"))
-    return finish(value.astype(INT64 if dtype is None else as_numpy_dtype(dtype)), requires_grad)
+    return finish(value.astype(INT64 if dtype is None else as_numpy_dtype(dtype)), requires_grad, device)
 
 
 def randint_like(
@@ -189,7 +193,7 @@ def randperm(
 ) -> Tensor:
     """A random permutation of 0 … n - 1."""
     value = (generator or default_generator).permutation(n)
-    return finish(value.astype(INT64 if dtype is None else as_numpy_dtype(dtype)), requires_grad)
+    return finish(value.astype(INT64 if dtype is None else as_numpy_dtype(dtype)), requires_grad, device)
 
 
 def normal(
@@ -205,7 +209,7 @@ def normal(
     """Normal random numbers: of the shape ``size``, or one for each element of the tensors ``mean`` and ``std``."""
     if size is not None:
         noise = (generator or default_generator).normal(shape_of((size,), "normal"), float_dtype(dtype))
-        return finish(mean + std * noise, requires_grad)
+        return finish(mean + std * noise, requires_grad, device)
     values = [x._value if isinstance(x, Tensor) else x for x in (mean, std)]
     shape = np.broadcast_shapes(*(getattr(v, "shape", ()) for v in values))
     target = next((v.dtype for v in values if hasattr(v, "dtype")), default_float())

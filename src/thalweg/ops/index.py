@@ -277,9 +277,7 @@ class ScatterAdd(Primitive):
         return _place_limits(self.name, index, x.shape, dim)
 
     def batch(self, size: int, inputs: Any, batched: Any, dim: int) -> Any:
-        x, i, src = (spread(v, size, b) for v, b in zip(inputs, batched, strict=True))
-        y = scatter_add(as_vectors(x), as_vectors(i), as_vectors(src), dim=dim + 1)
-        return reshape(y, shape=x.shape)
+        return scattered_batch(self, size, inputs, batched, dim=dim)
 
     def by_rows(self, x: Any, index: Any, src: Any, dim: int) -> Any:
         alike = dim > 0 and index.shape[0] == x.shape[0]
@@ -296,6 +294,13 @@ class ScatterAdd(Primitive):
         with code.each(index.shape) as position:
             place = place_of(code, x, index, position, dim)
             code.store(code.emit.add(code.load(code.out, *place), code.load(src, *position)), code.out, *place)
+
+
+def scattered_batch(primitive: Primitive, size: int, inputs: Any, batched: Any, dim: int, **params: Any) -> Any:
+    """The batching rule of a scatter into x of src at index."""
+    x, i, src = (spread(v, size, b) for v, b in zip(inputs, batched, strict=True))
+    y = primitive(as_vectors(x), as_vectors(i), as_vectors(src), dim=dim + 1, **params)
+    return reshape(y, shape=x.shape)
 
 
 def as_vectors(x: Any) -> Any:

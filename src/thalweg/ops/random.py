@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.device import CPU, device, require_cpu
 from ..core.dtypes import INT64
 from ..core.modes import state
 from ..core.primitive import Primitive
@@ -38,11 +39,16 @@ class Generator:
     """
 
     def __init__(self, device: Any = "cpu") -> None:
+        require_cpu(device, "Generator")
         self._seed = 0
         self._counter = 0
         self._philox = np.random.Philox(key=0)
         self._position = -1  # the counter at which the bit generator stands
         self.manual_seed(67280421310721)
+
+    @property
+    def device(self) -> device:
+        return CPU
 
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream that belongs to ``seed`` (any int; negative ones count from 2**64)."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ...core.tensor import Tensor
+from ...missing import mark_methods
 from .. import shaping
 from .binding import IN_PLACE, in_place
 from .changes import InPlace
+from .conversions import Conversions
 from .functions import Functions
 from .information import Information
 from .operators import Operators
@@ -13,7 +15,7 @@ from .operators import Operators
 __all__ = ["TensorMethods", "install"]
 
 
-class TensorMethods(Operators, Information, InPlace, Functions):
+class TensorMethods(Operators, Information, Conversions, InPlace, Functions):
     """What a Tensor can do. ``self`` is always a Tensor."""
 
     __slots__ = ()
@@ -29,6 +31,7 @@ def install() -> None:
             elif name not in own:
                 setattr(Tensor, name, method)
     Tensor.stack = staticmethod(shaping.stack)  # type: ignore[attr-defined]
+    mark_methods(Tensor)
 
 
 install()

@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 
 from ...core import backward as engine
-from ...core.dtypes import as_numpy_dtype, dtype
 from ...core.hooks import RemovableHandle, add_hook
+from ...core.layouts import check_memory_format, contiguous_format
 from ...core.tape import LEAF, edge_of, mark_changed
 from ...core.tensor import Size, Tensor
 from ...errors import AutogradError, DtypeError, ShapeError
 from .. import comparing, complex_numbers, creation, drawing, elementwise, shaping
 from .. import shape as s
-from ..base import convert
 from ..dims import one_dim
 from .binding import function
 
@@ -86,12 +85,15 @@ class Information:
         """The address of the first element."""
         return int(self._value.ctypes.data)
 
-    def is_contiguous(self: Any) -> bool:
-        """Whether the elements lie in memory in row-major order without gaps."""
-        return bool(self._value.flags.c_contiguous)
+    def is_contiguous(self: Any, memory_format: Any = contiguous_format) -> bool:
+        """Whether the elements lie in memory without gaps, in row-major order (or with the channels last)."""
+        check_memory_format(memory_format, self._value.ndim, "is_contiguous")
+        channels_first = memory_format is contiguous_format
+        return bool((self._value if channels_first else np.moveaxis(self._value, 1, -1)).flags.c_contiguous)
 
-    def contiguous(self: Any) -> Tensor:
-        """This tensor if it is contiguous, else a copy that is."""
+    def contiguous(self: Any, memory_format: Any = contiguous_format) -> Tensor:
+        """This tensor if it is contiguous, else a copy that is: in row-major order, whatever the memory format."""
+        check_memory_format(memory_format, self._value.ndim, "contiguous")
         return self if self._value.flags.c_contiguous else s.copy(self)
 
     def is_floating_point(self: Any) -> bool:
@@ -131,18 +133,6 @@ class Information:
     def is_complex(self: Any) -> bool:
         """False: there are no complex tensors."""
         return False
-
-    @property
-    def device(self: Any) -> str:
-        return "cpu"
-
-    @property
-    def is_cuda(self: Any) -> bool:
-        return False
-
-    def cpu(self: Any) -> Tensor:
-        """This tensor: the CPU is the only device."""
-        return self
 
     # -- the tape -----------------------------------------------------------------------------------------
 
@@ -199,55 +189,7 @@ class Information:
     def retains_grad(self: Any) -> bool:
         return bool(self._extra and "retained" in self._extra)
 
-    # -- conversion ---------------------------------------------------------------------------------------
-
-    def to(self: Any, *args: Any, dtype: dtype | None = None, device: Any = None, **kwargs: Any) -> Tensor:
-        """Converted to a dtype, or to the dtype of another tensor; a device can only be "cpu"."""
-        for a in args:
-            if isinstance(a, Tensor):
-                dtype = a.dtype
-            elif not isinstance(a, (str, bool)) and not hasattr(a, "index"):
-                dtype = a
-            elif isinstance(a, str) or (hasattr(a, "index") and not isinstance(a, bool)):
-                device = a
-        if device is not None and not str(device).startswith("cpu"):
-            raise ShapeError(f'to: device {device} is not available; thalweg computes on "cpu"')
-        target = self._value.dtype if dtype is None else as_numpy_dtype(dtype)
-        if target == self._value.dtype:
-            return s.copy(self) if kwargs.get("copy") else self
-        return convert(self, dtype=target)
-
-    def type(self: Any, dtype: Any = None) -> Any:
-        """Converted to ``dtype``; without it the name of the tensor's type."""
-        return self.to(dtype) if dtype is not None else f"thalweg.{self.dtype.name}"
-
-    def type_as(self: Any, other: Tensor) -> Tensor:
-        """Converted to the dtype of ``other``."""
-        return self.to(other)
-
-    def double(self: Any) -> Tensor:
-        """As float64."""
-        return self.to(as_numpy_dtype("float64"))
-
-    def float(self: Any) -> Tensor:
-        """As float32."""
-        return self.to(as_numpy_dtype("float32"))
-
-    def half(self: Any) -> Tensor:
-        """As float16."""
-        return self.to(as_numpy_dtype("float16"))
-
-    def long(self: Any) -> Tensor:
-        """As int64."""
-        return self.to(as_numpy_dtype("int64"))
-
-    def int(self: Any) -> Tensor:
-        """As int32."""
-        return self.to(as_numpy_dtype("int32"))
-
-    def bool(self: Any) -> Tensor:
-        """As bool: True where non-zero."""
-        return self.to(as_numpy_dtype("bool"))
+    # -- new tensors of the same dtype ---------------------------------------------------------------------
 
     @property
     def imag(self: Any) -> Tensor:
@@ -289,25 +231,26 @@ class Information:
         self: Any, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
     ) -> Tensor:
         """A new tensor of this one's dtype."""
-        return creation.tensor(data, dtype=dtype or self.dtype, requires_grad=requires_grad)
+        return creation.tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
 
     def new_zeros(self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
         """Zeros of this tensor's dtype."""
-        return creation.resembling(self, creation.zeros(*size, dtype=dtype or self.dtype), requires_grad)
+        return creation.resembling(self, creation.zeros(*size, dtype=dtype or self.dtype, device=device), requires_grad)
 
     def new_ones(self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
         """Ones of this tensor's dtype."""
-        return creation.resembling(self, creation.ones(*size, dtype=dtype or self.dtype), requires_grad)
+        return creation.resembling(self, creation.ones(*size, dtype=dtype or self.dtype, device=device), requires_grad)
 
     def new_empty(self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
         """An unset tensor of this one's dtype."""
-        return creation.resembling(self, creation.empty(*size, dtype=dtype or self.dtype), requires_grad)
+        return creation.resembling(self, creation.empty(*size, dtype=dtype or self.dtype, device=device), requires_grad)
 
     def new_full(
         self: Any, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
     ) -> Tensor:
         """One number in this tensor's dtype."""
-        return creation.resembling(self, creation.full(size, fill_value, dtype=dtype or self.dtype), requires_grad)
+        full = creation.full(size, fill_value, dtype=dtype or self.dtype, device=device)
+        return creation.resembling(self, full, requires_grad)
 
     # -- transposes ---------------------------------------------------------------------------------------
 

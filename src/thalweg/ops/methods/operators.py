@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from inspect import getattr_static
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from ...core.tape import LEAF
 from ...core.tensor import Tensor
 from ...errors import AutogradError, ShapeError
+from ...missing import MissingMethod
 from .. import creation, elementwise, functions, shaping
 from ..indexing import getitem, setitem
 from ..printing import format_tensor
@@ -88,6 +90,10 @@ class Operators:
     __ixor__ = inplace_binary(e.bitwise_xor, "bitwise_xor_")
 
     # -- Python's protocols -------------------------------------------------------------------------------
+
+    def __dir__(self: Any) -> list[str]:
+        owner = type(self)
+        return [n for n in object.__dir__(self) if not isinstance(getattr_static(owner, n, None), MissingMethod)]
 
     def __repr__(self: Any) -> str:
         return format_tensor(self)

@@ -59,6 +59,8 @@ class DataLoader(Generic[T_co]):
         generator: where random orders and the workers' seed are drawn from.
         prefetch_factor: batches that each worker reads ahead; 2 if None.
         persistent_workers: keep the worker processes from epoch to epoch.
+        pin_memory_device: accepted, without effect, as ``pin_memory``.
+        in_order: accepted, without effect: batches always come in their order.
 
     Raises:
         DataError: arguments that exclude one another or are out of range.
@@ -100,6 +102,8 @@ class DataLoader(Generic[T_co]):
         *,
         prefetch_factor: int | None = None,
         persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
     ) -> None:
         _check_workers(num_workers, timeout, prefetch_factor, persistent_workers, multiprocessing_context)
         _check_order(dataset, batch_size, shuffle, sampler, batch_sampler, drop_last)
@@ -112,6 +116,8 @@ class DataLoader(Generic[T_co]):
         self.multiprocessing_context = multiprocessing_context
         self.generator = generator
         self.persistent_workers = persistent_workers
+        self.pin_memory_device = pin_memory_device
+        self.in_order = in_order
         self.batch_size = None if batch_sampler is not None else batch_size
         self.drop_last = drop_last
         self.sampler = self._make_sampler(shuffle, sampler)

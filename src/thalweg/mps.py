@@ -1,0 +1,9 @@
+"""PyTorch's module of the device "mps", which is not available here."""
+
+from __future__ import annotations
+
+from .core import absent as _absent
+from .core.absent import *  # noqa: F403
+
+__all__ = []
+__all__ += _absent.__all__

@@ -126,3 +126,22 @@ def test_complex_numbers_are_refused(name: str) -> None:
     for method in ("cfloat", "cdouble", "chalf"):
         with pytest.raises(tw.errors.DtypeError, match="complex numbers"):
             getattr(tw.ones(2), method)()
+
+
+LAYERS = [
+    lambda m, x: m.conv1d(x, x[:2, :, :2], padding=1), lambda m, x: m.layer_norm(x, (4,)), lambda m, x: m.selu(x),
+    lambda m, x: m.cosine_similarity(x, x * x, dim=1), lambda m, x: m.pairwise_distance(x, x * x),
+    lambda m, x: m.threshold(x, 0.1, 7.0), lambda m, x: m.max_pool1d(x, 2), lambda m, x: m.group_norm(x, 3),
+    lambda m, x: m.dropout(x, 0.5, False), lambda m, x: m.hardshrink(x), lambda m, x: m.celu(x),
+    lambda m, x: m.sum(x, axis=1, keepdims=True), lambda m, x: m.cat([x, x], axis=-1), lambda m, x: x.softmax(axis=1),
+    lambda m, x: x.argmax(axis=2), lambda m, x: x.squeeze(axis=0), lambda m, x: m.stack([x, x], axis=1),
+    lambda m, x: x.max(axis=1)[0], lambda m, x: x.cumsum(axis=0), lambda m, x: x.sort(axis=1)[1],
+    lambda m, x: x.std(axis=(0, 1)), lambda m, x: x.median(axis=0)[0],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(LAYERS)))
+def test_functional_names_in_the_package_and_numpy_names_of_arguments(number: int) -> None:
+    x = np.random.default_rng(number).normal(size=(2, 3, 4))
+    ours, theirs = (LAYERS[number](m, m.tensor(x)) for m in (tw, torch))
+    np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-9, atol=1e-12)

@@ -36,6 +36,7 @@ from . import (
     memory,
     methods,
     normal_curve,
+    numpy_names,
     operators,
     ordering,
     pointwise,
@@ -68,7 +69,7 @@ __all__ = [
     "contraction", "conv", "costs", "counting", "creation", "decompositions", "diagonals", "drawing", "elementwise",
     "exponential", "extremes", "factoring", "functions", "gamma", "in_place_functions", "index", "indexing",
     "inplace", "joining", "legacy", "linalg", "matrix_functions", "matrix_norms", "memory", "methods", "normal_curve",
-    "operators", "ordering", "pointwise", "pool", "products", "queries", "random", "reduce", "reductions",
-    "reshaping", "rounding", "rows", "scans", "scattering", "selecting", "series", "shape", "shaping",
+    "numpy_names", "operators", "ordering", "pointwise", "pool", "products", "queries", "random", "reduce",
+    "reductions", "reshaping", "rounding", "rows", "scans", "scattering", "selecting", "series", "shape", "shaping",
     "signal_windows", "solving", "sorting", "special_functions", "systems", "trigonometry", "windows",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from ...ops import linalg
 from ...ops.base import convert
 from ...ops.elementwise import eq
 from ...ops.functions import clamp, norm
+from ...ops.products import pdist
 from ...ops.ranges import check_range
 from ...ops.shape import pad as pad_with
 from ...ops.shaping import index_select, narrow, reshape, unsqueeze

@@ -51,6 +51,18 @@ MADE = [
     lambda m: m.pdist(m.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])), lambda m: m.tensor([-1.5]).angle(),
     lambda m: m.tensor([3.0]).polygamma(2).shape, lambda m: m.from_numpy(np.arange(3)),
 ]  # fmt: skip
+MADE += [
+    lambda m: m.arange(end=3), lambda m: m.arange(start=1, end=3), lambda m: m.randint(5, size=(2,)).shape,
+    lambda m: m.randint(high=1, size=(2,)), lambda m: m.randint(low=2, high=3, size=(2,)),
+    lambda m: m.flip(m.arange(3), dims=(0,)), lambda m: m.flip(m.arange(3), [0]), lambda m: m.arange(3).flip(dims=[0]),
+    lambda m: m.permute(m.ones(2, 3), dims=(1, 0)).shape, lambda m: m.reshape(m.arange(4), shape=(2, 2)),
+    lambda m: m.tile(m.arange(2), dims=(2,)), lambda m: m.arange(2).expand(size=(2, 2)),
+    lambda m: m.arange(2).repeat(repeats=(2, 1)), lambda m: m.tensor([1, 2]) << 1, lambda m: 8 >> m.tensor([1, 2]),
+    lambda m: m.tensor([8]) >> m.tensor([2]), lambda m: 1 << m.tensor([3]), lambda m: m.ones(1).new(2, 3).shape,
+    lambda m: m.ones(1).new([2, 3]), lambda m: m.ones(1).new(m.ones(2, 3).shape).shape,
+    lambda m: m.arange(4).resize_(2, 2), lambda m: m.arange(4).resize_(3), lambda m: m.arange(4).resize_(2, 3).shape,
+    lambda m: m.arange(4).resize_as_(m.zeros(2, 2)),
+]  # fmt: skip
 ANSWERS = [
     lambda m: m.equal(m.ones(2), m.ones(2)), lambda m: m.equal(m.ones(2), m.ones(3)),
     lambda m: m.allclose(m.tensor([1.0, INF]), m.tensor([1.0 + 1e-7, INF])),

@@ -96,7 +96,7 @@ def randn_like(
 
 
 def randint(
-    low: int,
+    low: int = 0,
     high: Any = None,
     size: Any = None,
     *,
@@ -110,6 +110,8 @@ def randint(
     """Random integers in [low, high); ``randint(high, size)`` counts from 0."""
     if size is None:
         low, high, size = 0, low, high
+    elif high is None:
+        low, high = 0, low
     if high is None or size is None:
         raise TypeError("randint: needs (high, size) or (low, high, size)")
     if low >= high:

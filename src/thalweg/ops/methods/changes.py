@@ -11,7 +11,7 @@ from ...core.dtypes import INT64
 from ...core.modes import state
 from ...core.tape import edge_of
 from ...core.tensor import Tensor
-from ...errors import ArgumentError, ShapeError
+from ...errors import ArgumentError, AutogradError, ShapeError
 from .. import creation, drawing, elementwise, shaping
 from .. import shape as s
 from ..base import convert
@@ -109,6 +109,22 @@ class InPlace:
     def t_(self: Any) -> Tensor:
         """``t`` in place."""
         return take_over(self, shaping.t, "t_")
+
+    def resize_(self: Any, *sizes: Any) -> Tensor:
+        """Another shape in place: of the same elements, of the first of them, or with more, which are not set."""
+        shape = shaping.sizes_of(sizes)
+        if self.requires_grad:
+            raise AutogradError("resize_: a tensor that requires grad can't change its size; use reshape()")
+        flat = np.empty(math.prod(shape), self._value.dtype)
+        kept = min(flat.size, self._value.size)
+        flat[:kept] = self._value.reshape(-1)[:kept]
+        same = flat.size == self._value.size and self._value.flags.c_contiguous
+        self._value = self._value.reshape(shape) if same else flat.reshape(shape)
+        return self
+
+    def resize_as_(self: Any, other: Tensor) -> Tensor:
+        """``resize_`` to the shape of ``other``."""
+        return self.resize_(other.shape)
 
     # -- random numbers -----------------------------------------------------------------------------------
 

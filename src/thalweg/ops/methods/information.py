@@ -227,6 +227,14 @@ class Information:
         """Positions drawn with the elements as weights; see ``multinomial``."""
         return drawing.multinomial(self, num_samples, replacement, generator=generator)
 
+    def new(self: Any, *args: Any) -> Tensor:
+        """A tensor of this one's dtype: of the given sizes and not set, or with the given data; an older form."""
+        if all(isinstance(n, int) for n in args):
+            return creation.empty(*(args or (0,)), dtype=self.dtype)
+        if len(args) == 1 and isinstance(args[0], Size):
+            return creation.empty(args[0], dtype=self.dtype)
+        return creation.tensor(args[0], dtype=self.dtype)
+
     def new_tensor(
         self: Any, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
     ) -> Tensor:

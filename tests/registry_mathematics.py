@@ -11,6 +11,7 @@ import numpy as np
 from thalweg.ops import (
     bessel,
     bits,
+    choices,
     decompositions,
     extremes,
     factoring,
@@ -87,6 +88,11 @@ def _ndtri(p: float) -> float:
     return _root(lambda x: math.erfc(-x / math.sqrt(2)) / 2, p, -40, 40) if inside else {0: -INF, 1: INF}.get(p, NAN)
 
 
+def _clamped(x: Any, low: Any, high: Any) -> Any:
+    y = x if low is None else np.where(x < low, low, x)
+    return (y if high is None else np.where(y > high, high, y)).astype(x.dtype)
+
+
 ALMOST_ONE = (-0.9, 0.9)
 UNARY = [
     *unary(trigonometry.asin, long(np.arcsin), (*ZEROS, 1e-6, 1.0, -1.0, 1.5, *ENDS), domain=ALMOST_ONE),
@@ -101,6 +107,10 @@ UNARY = [
     *unary(e.log10, long(np.log10), (0.0, 1e-30, 1.0, 1e30, -1.0, INF, NAN), domain=POSITIVE),
     *unary(e.signbit, lambda x: np.copysign(1.0, x.astype(np.float64)) < 0,
       (*ZEROS, 1.0, -2.0, INF, -INF), kinds="fiub"),
+    *[
+        Sample(choices.clamp, [(3, 4)], _clamped, {"low": a, "high": b}, kinds="fi")
+        for a, b in ((-1, 1), (0, None), (None, 1), (1, -1))
+    ],
     *unary(normal_curve.erfc, each(math.erfc), (*ZEROS, 1e-6, 0.4, 2.0, -3.0, 9.0, INF, -INF, NAN)),
     *unary(normal_curve.erfcx, each(_erfcx), (*ZEROS, 1e-6, 0.4, 2.0, 24.0, 1e6, NAN)),
     *unary(normal_curve.erfinv, each(_erfinv), (0.0, 0.3, -0.8, 0.875, 1.0, -1.0, 1.5, NAN), domain=ALMOST_ONE),
@@ -184,6 +194,16 @@ PLACES = np.array([[0, 3, 3], [1, 1, 0]])
 ALONG: list[Any] = [((3, 4), 0), ((2, 3, 2), 1), ((5,), 0), ((0, 3), 0), ((2, 0), 1)]
 ORDER = [
     *[Sample(ordering.argsort, [s], _order, {"dim": d, "descending": b}) for s, d in ALONG for b in (False, True)],
+    *[
+        Sample(
+            ordering.topk,
+            [s],
+            lambda x, dim, k, largest: np.take(_order(x, dim, largest), np.arange(k), dim),
+            {"dim": d, "k": k, "largest": b},
+        )
+        for s, d, k in (((3, 4), 1, 2), ((3, 4), 0, 3), ((2, 3, 2), 1, 1), ((5,), 0, 0), ((0, 3), 1, 2))
+        for b in (False, True)
+    ],
     *[Sample(ordering.cumargmax, [s], _running(max), {"dim": d}, kinds="fi") for s, d in ALONG],
     *[Sample(ordering.cumargmin, [s], _running(min), {"dim": d}, kinds="fi") for s, d in ALONG],
     *[Sample(ordering.cumprod, [s], _running_product, {"dim": d}, kinds="fiub") for s, d in ALONG],

@@ -126,18 +126,11 @@ def test_random_states_are_kept() -> None:
         assert m.randint(0, 1000, (4,), generator=m.Generator().manual_seed(3)).tolist() == c.tolist()
 
 
-COMPLEX = ["complex", "polar", "imag", "view_as_complex", "view_as_real"]
-
-
-@pytest.mark.parametrize("name", COMPLEX)
+@pytest.mark.parametrize("name", ["complex", "polar", "view_as_complex", "view_as_real"])
 def test_complex_numbers_are_refused(name: str) -> None:
     assert hasattr(torch, name)
-    arguments = (tw.ones(2),) * (2 if name in ("complex", "polar") else 1)
-    with pytest.raises(tw.errors.DtypeError, match="complex numbers are not supported"):
-        getattr(tw, name)(*arguments)
-    for method in ("cfloat", "cdouble", "chalf"):
-        with pytest.raises(tw.errors.DtypeError, match="complex numbers"):
-            getattr(tw.ones(2), method)()
+    with pytest.raises(AttributeError, match="complex numbers are left out"):
+        getattr(tw, name)
 
 
 LAYERS = [

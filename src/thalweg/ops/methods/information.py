@@ -11,8 +11,8 @@ from ...core.hooks import RemovableHandle, add_hook
 from ...core.layouts import check_memory_format, contiguous_format
 from ...core.tape import LEAF, edge_of, mark_changed
 from ...core.tensor import Size, Tensor
-from ...errors import AutogradError, DtypeError, ShapeError
-from .. import comparing, complex_numbers, creation, drawing, elementwise, shaping
+from ...errors import AutogradError, ShapeError
+from .. import comparing, creation, drawing, elementwise, shaping
 from .. import shape as s
 from ..dims import one_dim
 from .binding import function
@@ -190,16 +190,6 @@ class Information:
         return bool(self._extra and "retained" in self._extra)
 
     # -- new tensors of the same dtype ---------------------------------------------------------------------
-
-    @property
-    def imag(self: Any) -> Tensor:
-        return complex_numbers.imag(self)
-
-    def _complex(self: Any) -> Tensor:
-        """Refused: there are no complex tensors."""
-        raise DtypeError("complex numbers are not supported; keep the real and imaginary parts in two tensors")
-
-    cfloat = cdouble = chalf = _complex
 
     def apply_(self: Any, callable: Any) -> Tensor:
         """Each element becomes ``callable(element)``; slow, and not recorded."""

@@ -218,8 +218,8 @@ def test_new_functions_are_batched() -> None:
         lambda a: tw.topk(a, 2).values,
         lambda a: tw.einsum("ij,kj->ik", a, a), lambda a: a.cumprod(0), lambda a: a.median(1).values, tw.det,
         lambda a: tw.quantile(a, 0.3), lambda a: tw.linalg.svdvals(a), tw.lgamma, lambda a: tw.diag_embed(a).diagonal(),
-        lambda a: a.scatter_reduce(0, tw.tensor([[0, 1, 1, 2]]), a[:1],
-          "prod"), tw.matrix_exp, lambda a: a.unfold(0, 2, 1),
+        lambda a: a.scatter_reduce(0, tw.tensor([[0, 1, 1, 2]]), a[:1], "prod"),
+        tw.matrix_exp, lambda a: a.unfold(0, 2, 1),
     ):  # fmt: skip
         want = tw.stack([f(a) for a in x])
         np.testing.assert_allclose(tw.func.vmap(f)(x).detach().numpy(), want.detach().numpy(), rtol=1e-12, atol=1e-13)

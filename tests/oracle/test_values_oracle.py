@@ -133,6 +133,21 @@ def test_complex_numbers_are_refused(name: str) -> None:
         getattr(tw, name)
 
 
+@pytest.mark.parametrize("uplo", ["L", "U"])
+def test_eigenvectors_up_to_their_signs(uplo: str) -> None:
+    x = np.random.default_rng(2).normal(size=(2, 4, 4))
+    ours, theirs = (m.linalg.eigh(m.tensor(x), UPLO=uplo) for m in (tw, torch))
+    np.testing.assert_allclose(ours.eigenvalues.numpy(), theirs.eigenvalues.numpy(), rtol=1e-9)
+    np.testing.assert_allclose(abs(ours.eigenvectors.numpy()), abs(theirs.eigenvectors.numpy()), rtol=1e-9, atol=1e-12)
+
+
+def test_errors_of_linear_algebra_have_a_class_of_their_own() -> None:
+    for m in (tw, torch):
+        with pytest.raises(m.linalg.LinAlgError):
+            m.linalg.inv(m.zeros(2, 2))
+        assert issubclass(m.linalg.LinAlgError, RuntimeError)
+
+
 LAYERS = [
     lambda m, x: m.conv1d(x, x[:2, :, :2], padding=1), lambda m, x: m.layer_norm(x, (4,)), lambda m, x: m.selu(x),
     lambda m, x: m.cosine_similarity(x, x * x, dim=1), lambda m, x: m.pairwise_distance(x, x * x),

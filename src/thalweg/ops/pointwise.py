@@ -165,15 +165,14 @@ def _together(a: Any, b: Any) -> tuple[Tensor, Tensor]:
     """Two operands, of which one may be a number, as tensors of the floating dtype that they have in common."""
     target = result_dtype([x._value if isinstance(x, Tensor) else x for x in (a, b)])
     target = target if target.kind == "f" else default_float()
-    first, second = (
-        wrap(np.asarray(x, target))
-        if not isinstance(x, Tensor)
-        else x
-        if x._value.dtype == target
-        else convert(x, dtype=target)
-        for x in (a, b)
-    )
-    return first, second
+    return _in_dtype(a, target), _in_dtype(b, target)
+
+
+def _in_dtype(x: Any, target: Any) -> Tensor:
+    """A number or a tensor as a tensor of a dtype."""
+    if not isinstance(x, Tensor):
+        return wrap(np.asarray(x, target))
+    return x if x._value.dtype == target else convert(x, dtype=target)
 
 
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:

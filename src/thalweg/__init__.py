@@ -57,6 +57,7 @@ from .nn.functional import everywhere as _everywhere
 from .nn.functional.everywhere import *
 from .ops import complex_numbers as _complex_numbers
 from .ops import creation as _creation
+from .ops import drawing as _drawing
 from .ops import functions as _functions
 from .ops import in_place_functions as _in_place_functions
 from .ops import legacy as _legacy
@@ -66,6 +67,7 @@ from .ops import shaping as _shaping
 from .ops import signal_windows as _signal_windows
 from .ops.complex_numbers import *
 from .ops.creation import *
+from .ops.drawing import *
 from .ops.elementwise import abs_ as abs
 from .ops.elementwise import (
     atan2,
@@ -233,6 +235,7 @@ __all__ += _parallel.__all__
 __all__ += _everywhere.__all__
 __all__ += _complex_numbers.__all__
 __all__ += _creation.__all__
+__all__ += _drawing.__all__
 __all__ += _functions.__all__
 __all__ += _in_place_functions.__all__
 __all__ += _legacy.__all__

@@ -18,6 +18,7 @@ from .base import convert
 from .broadcast import reshape, sum_
 from .dims import one_dim
 from .index import take_adjoint
+from .numpy_names import numpy_names
 from .products import matmul
 from .reductions import mean
 from .shape import permute
@@ -27,11 +28,15 @@ __all__ = ["bincount", "corrcoef", "cov", "histc", "histogram", "unique", "uniqu
 
 def concrete(x: Tensor, name: str) -> Any:
     """The array of a tensor, for what depends on values."""
-    if state.tracer is not None and not isinstance(x._value, np.ndarray):
-        raise state.tracer.refuse(f"{name}: the shape of the result depends on values; call it outside")
-    return x._value
+    if isinstance(x._value, np.ndarray):
+        return x._value
+    message = f"{name}: the shape of the result depends on values, which are not known here"
+    if state.tracer is not None:
+        raise state.tracer.refuse(f"{message}; call it outside of the compiled function")
+    raise ArgumentError(f"{message}: inside vmap each sample would have a shape of its own")
 
 
+@numpy_names
 def unique(
     input: Tensor,
     sorted: bool = True,
@@ -65,6 +70,7 @@ def _with_extras(found: Any, inverse: Any, counts: Any, return_inverse: bool, re
     return parts[0] if len(parts) == 1 else tuple(parts)
 
 
+@numpy_names
 def unique_consecutive(
     input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:

@@ -12,7 +12,7 @@ from ...core.modes import no_grad
 from ...core.tensor import Tensor
 from ...errors import ArgumentError
 from ...ops.broadcast import reshape
-from ...ops.creation import randn
+from ...ops.drawing import randn
 from ...ops.functions import dot, mv, norm
 from ...ops.shape import permute
 from ..convolution import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d

@@ -7,111 +7,22 @@ from ``domain``, or an array or number that is passed as it stands. Random input
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from thalweg.core.primitive import Primitive
 from thalweg.ops import base, broadcast, conv, costs, index, linalg, pool, random, reduce, rows, sampling, shape
 from thalweg.ops import elementwise as e
 from thalweg.ops import windows as window
 
+from . import registry_mathematics as mathematics
 from . import windows
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One primitive with one set of inputs.
-
-    numpy: the same function of arrays, written independently.
-    params: the primitive's keyword arguments.
-    domain: where random inputs are drawn; a list gives one interval for each input.
-    special: values at which a unary primitive is compared with ``numpy`` in float32 and float64.
-    kinds: the dtype kinds it computes with: floating, integer, bool.
-    misfits: shapes that its shape rule refuses, with the same params.
-    """
-
-    primitive: Primitive
-    inputs: list[Any]
-    numpy: Any
-    params: dict[str, Any] = field(default_factory=dict)
-    domain: Any = (-2.0, 2.0)
-    special: tuple[float, ...] = ()
-    kinds: str = "f"
-    misfits: tuple[Any, ...] = ()
-
-    def __str__(self) -> str:
-        sizes = " ".join("x".join(map(str, v if _is_shape(v) else np.shape(v))) or "0d" for v in self.inputs)
-        extra = " ".join(f"{k}={v}" for k, v in self.params.items())
-        return f"{self.primitive.name} {sizes} {extra}".strip().replace("::", "")[:60]
-
-    def values(self, dtype: Any = np.float64, seed: int = 1) -> list[Any]:
-        """The inputs as arrays; random ones in ``dtype``."""
-        rng = np.random.default_rng(seed)
-        result = []
-        for i, v in enumerate(self.inputs):
-            if not _is_shape(v):
-                result.append(v)
-                continue
-            low, high = self.domain[i] if isinstance(self.domain, list) else self.domain
-            result.append(np.asarray(rng.uniform(low, high, v)).astype(dtype))
-        return result
-
-    @property
-    def random(self) -> list[int]:
-        """The positions of the random inputs: those to differentiate by."""
-        return [i for i, v in enumerate(self.inputs) if _is_shape(v)]
-
-
-def _is_shape(v: Any) -> bool:
-    return isinstance(v, tuple)
-
-
-INF, NAN = math.inf, math.nan
-ZEROS = (0.0, -0.0)
-ENDS = (INF, -INF, NAN)
-POSITIVE = (0.2, 3.0)
-TINY, HUGE = 1e-30, 1e30  # of float32, where squares under- and overflow
-
-
-def _long(f: Any) -> Any:
-    """``f`` computed in extended precision, rounded at the end."""
-
-    def formula(x: Any) -> Any:
-        return np.asarray(f(np.asarray(x, np.longdouble))).astype(x.dtype)
-
-    return formula
-
-
-def _each(f: Any) -> Any:
-    """A function of Python floats, element by element."""
-
-    def formula(*arrays: Any) -> Any:
-        return np.vectorize(f, otypes=[arrays[0].dtype])(*arrays)
-
-    return formula
-
-
-def _unary(primitive: Any, numpy: Any, special: tuple[float, ...], **kw: Any) -> list[Sample]:
-    return [Sample(primitive, [s], numpy, special=special, **kw) for s in ((3, 4), (), (0, 3))]
-
-
-def _binary(primitive: Any, numpy: Any, **kw: Any) -> list[Sample]:
-    shapes: list[Any] = [
-        [(3, 4), (3, 4)],
-        [(), ()],
-        [(0, 3), (3,)],
-        [(3, 1), (2, 1, 4)],
-        [(2, 3), ()],
-        [(1, 3), (2, 1)],
-    ]
-    return [Sample(primitive, s, numpy, misfits=(((2, 3), (4,)), ((2, 1, 3), (3, 2))), **kw) for s in shapes]
+from .samples import ENDS, HUGE, INF, NAN, POSITIVE, TINY, ZEROS, Sample, binary, each, long, unary
 
 
 def _rounded(f: Any) -> Any:
     """``f``, which gives Python ints, for every float; zeros keep the sign of x."""
-    return _each(lambda x: math.copysign(f(x), x) if math.isfinite(x) else x)
+    return each(lambda x: math.copysign(f(x), x) if math.isfinite(x) else x)
 
 
 def _sign(x: Any) -> Any:
@@ -119,31 +30,32 @@ def _sign(x: Any) -> Any:
 
 
 UNARY = [
-    *_unary(e.neg, lambda x: 0 - x, (1.0, *ENDS), kinds="fi"),
-    *_unary(e.abs_, lambda x: np.where(x < 0, -x, x), (1.0, *ENDS), kinds="fiu"),
-    *_unary(e.sign, _sign, (*ZEROS, TINY, *ENDS), kinds="fiub"),
-    *_unary(e.reciprocal, lambda x: 1 / x, (*ZEROS, TINY, HUGE, *ENDS), domain=POSITIVE),
-    *_unary(e.sqrt, lambda x: x**0.5, (0.0, TINY, 4.0, -1.0, INF, NAN), domain=POSITIVE),
-    *_unary(e.rsqrt, lambda x: 1 / np.sqrt(x), (0.0, TINY, 4.0, -1.0, INF, NAN), domain=POSITIVE),
-    *_unary(e.exp, _long(np.exp), (*ZEROS, 1e-6, -100.0, 100.0, 1000.0, -1000.0, *ENDS)),
-    *_unary(e.expm1, _long(np.expm1), (*ZEROS, 1e-6, 1e-20, -100.0, 88.0, 1000.0, *ENDS)),
-    *_unary(e.log, _long(np.log), (0.0, TINY, 1.0, HUGE, -1.0, INF, NAN), domain=POSITIVE),
-    *_unary(e.log1p, _long(np.log1p), (*ZEROS, 1e-6, 1e-20, -1.0, -2.0, INF, NAN), domain=(-0.8, 2.0)),
-    *_unary(e.tanh, _each(math.tanh), (*ZEROS, 1e-6, -100.0, 100.0, *ENDS)),
-    *_unary(e.sigmoid, _long(lambda x: 1 / (1 + np.exp(-x))), (*ZEROS, 1e-6, -80.0, 100.0, 1000.0, -1000.0, *ENDS)),
-    *_unary(e.softplus, _long(lambda x: np.log1p(np.exp(x))), (*ZEROS, 1e-6, -80.0, 80.0, 1000.0, -1000.0, *ENDS)),
-    *_unary(e.erf, _each(math.erf), (*ZEROS, 1e-6, 0.4, 0.5, 2.0, 4.5, -5.9, 6.1, 30.0, *ENDS)),
-    *_unary(e.sin, _long(np.sin), (*ZEROS, 1e-6, math.pi, 100.0, *ENDS)),
-    *_unary(e.cos, _long(np.cos), (*ZEROS, 1e-6, math.pi, 100.0, *ENDS)),
-    *_unary(e.relu, lambda x: np.where(x < 0, 0, x).astype(x.dtype), (0.0, TINY, -TINY, *ENDS), kinds="fiu"),
-    *_unary(e.floor, _rounded(math.floor), (0.5, -0.5, 2.0, *ENDS), kinds="fiu"),
-    *_unary(e.ceil, _rounded(math.ceil), (0.5, -0.5, 2.0, *ENDS), kinds="fiu"),
-    *_unary(e.trunc, _rounded(math.trunc), (0.5, -0.5, 2.0, *ENDS), kinds="fiu"),
-    *_unary(e.round_, _rounded(round), (0.5, 1.5, -0.5, -2.5, 2.0, *ENDS), kinds="fiu"),
-    *_unary(e.logical_not, lambda x: x == 0, (*ZEROS, 0.5, *ENDS), kinds="fiub"),
-    *_unary(e.isnan, lambda x: ~(x == x), (0.0, *ENDS), kinds="fiub"),
-    *_unary(e.isinf, lambda x: abs(x.astype(np.float64)) == INF, (0.0, *ENDS), kinds="fiub"),
-    *_unary(base.isfinite, lambda x: abs(x.astype(np.float64)) < INF, (0.0, *ENDS), kinds="fiub"),
+    *mathematics.UNARY,
+    *unary(e.neg, lambda x: 0 - x, (1.0, *ENDS), kinds="fi"),
+    *unary(e.abs_, lambda x: np.where(x < 0, -x, x), (1.0, *ENDS), kinds="fiu"),
+    *unary(e.sign, _sign, (*ZEROS, TINY, *ENDS), kinds="fiub"),
+    *unary(e.reciprocal, lambda x: 1 / x, (*ZEROS, TINY, HUGE, *ENDS), domain=POSITIVE),
+    *unary(e.sqrt, lambda x: x**0.5, (0.0, TINY, 4.0, -1.0, INF, NAN), domain=POSITIVE),
+    *unary(e.rsqrt, lambda x: 1 / np.sqrt(x), (0.0, TINY, 4.0, -1.0, INF, NAN), domain=POSITIVE),
+    *unary(e.exp, long(np.exp), (*ZEROS, 1e-6, -100.0, 100.0, 1000.0, -1000.0, *ENDS)),
+    *unary(e.expm1, long(np.expm1), (*ZEROS, 1e-6, 1e-20, -100.0, 88.0, 1000.0, *ENDS)),
+    *unary(e.log, long(np.log), (0.0, TINY, 1.0, HUGE, -1.0, INF, NAN), domain=POSITIVE),
+    *unary(e.log1p, long(np.log1p), (*ZEROS, 1e-6, 1e-20, -1.0, -2.0, INF, NAN), domain=(-0.8, 2.0)),
+    *unary(e.tanh, each(math.tanh), (*ZEROS, 1e-6, -100.0, 100.0, *ENDS)),
+    *unary(e.sigmoid, long(lambda x: 1 / (1 + np.exp(-x))), (*ZEROS, 1e-6, -80.0, 100.0, 1000.0, -1000.0, *ENDS)),
+    *unary(e.softplus, long(lambda x: np.log1p(np.exp(x))), (*ZEROS, 1e-6, -80.0, 80.0, 1000.0, -1000.0, *ENDS)),
+    *unary(e.erf, each(math.erf), (*ZEROS, 1e-6, 0.4, 0.5, 2.0, 4.5, -5.9, 6.1, 30.0, *ENDS)),
+    *unary(e.sin, long(np.sin), (*ZEROS, 1e-6, math.pi, 100.0, *ENDS)),
+    *unary(e.cos, long(np.cos), (*ZEROS, 1e-6, math.pi, 100.0, *ENDS)),
+    *unary(e.relu, lambda x: np.where(x < 0, 0, x).astype(x.dtype), (0.0, TINY, -TINY, *ENDS), kinds="fiu"),
+    *unary(e.floor, _rounded(math.floor), (0.5, -0.5, 2.0, *ENDS), kinds="fiu"),
+    *unary(e.ceil, _rounded(math.ceil), (0.5, -0.5, 2.0, *ENDS), kinds="fiu"),
+    *unary(e.trunc, _rounded(math.trunc), (0.5, -0.5, 2.0, *ENDS), kinds="fiu"),
+    *unary(e.round_, _rounded(round), (0.5, 1.5, -0.5, -2.5, 2.0, *ENDS), kinds="fiu"),
+    *unary(e.logical_not, lambda x: x == 0, (*ZEROS, 0.5, *ENDS), kinds="fiub"),
+    *unary(e.isnan, lambda x: ~(x == x), (0.0, *ENDS), kinds="fiub"),
+    *unary(e.isinf, lambda x: abs(x.astype(np.float64)) == INF, (0.0, *ENDS), kinds="fiub"),
+    *unary(base.isfinite, lambda x: abs(x.astype(np.float64)) < INF, (0.0, *ENDS), kinds="fiub"),
     Sample(e.bitwise_not, [np.array([0, 1, -7])], lambda x: -x - 1, kinds="i"),
     Sample(e.bitwise_not, [np.array([True, False])], lambda x: x == 0, kinds="b"),
 ]  # fmt: skip
@@ -154,29 +66,30 @@ def _floor_divide(a: Any, b: Any) -> Any:
 
 
 BINARY = [
-    *_binary(e.add, lambda a, b: a - (0 - b), kinds="fi"),
-    *_binary(e.sub, lambda a, b: a + (0 - b), kinds="fi"),
-    *_binary(e.mul, lambda a, b: a * b, kinds="fiub"),
-    *_binary(e.div, lambda a, b: a * (1 / b), domain=POSITIVE),
-    *_binary(e.pow_, lambda a, b: np.exp(b * np.log(a)), domain=POSITIVE),
+    *mathematics.BINARY,
+    *binary(e.add, lambda a, b: a - (0 - b), kinds="fi"),
+    *binary(e.sub, lambda a, b: a + (0 - b), kinds="fi"),
+    *binary(e.mul, lambda a, b: a * b, kinds="fiub"),
+    *binary(e.div, lambda a, b: a * (1 / b), domain=POSITIVE),
+    *binary(e.pow_, lambda a, b: np.exp(b * np.log(a)), domain=POSITIVE),
     *[Sample(e.pow_, [(3, 4), b], lambda a, b: a**b, domain=POSITIVE) for b in (0, 0.0, 1, 2, 3, 0.5, -1, 2.5, 4.0)],
     *[Sample(e.pow_, [a, (3,)], lambda a, b: a**b, domain=POSITIVE) for a in (2.0, 3)],
-    *_binary(e.atan2, lambda a, b: np.angle(b + 1j * a), domain=(0.1, 2.0)),
-    *_binary(e.maximum, lambda a, b: np.where(a > b, a, b), kinds="fiu"),
-    *_binary(e.minimum, lambda a, b: np.where(a < b, a, b), kinds="fiu"),
-    *_binary(e.floor_divide, _floor_divide, domain=POSITIVE, kinds="f"),
-    *_binary(e.remainder, lambda a, b: a - b * np.floor(a / b), domain=[(-3, 3), (0.3, 2)]),
-    *_binary(e.fmod, lambda a, b: a - b * np.trunc(a / b), domain=[(-3, 3), (0.3, 2)]),
-    *_binary(base.safe_mul, lambda a, b: a * b),
-    *_binary(e.eq, lambda a, b: ~(a < b) & ~(a > b), kinds="fiub"),
-    *_binary(e.ne, lambda a, b: (a < b) | (a > b), kinds="fiub"),
-    *_binary(e.lt, lambda a, b: ~(a >= b), kinds="fiub"),
-    *_binary(e.le, lambda a, b: ~(a > b), kinds="fiub"),
-    *_binary(e.gt, lambda a, b: ~(a <= b), kinds="fiub"),
-    *_binary(e.ge, lambda a, b: ~(a < b), kinds="fiub"),
-    *_binary(e.logical_and, lambda a, b: (a != 0) & (b != 0), kinds="fiub"),
-    *_binary(e.logical_or, lambda a, b: (a != 0) | (b != 0), kinds="fiub"),
-    *_binary(e.logical_xor, lambda a, b: (a != 0) != (b != 0), kinds="fiub"),
+    *binary(e.atan2, lambda a, b: np.angle(b + 1j * a), domain=(0.1, 2.0)),
+    *binary(e.maximum, lambda a, b: np.where(a > b, a, b), kinds="fiu"),
+    *binary(e.minimum, lambda a, b: np.where(a < b, a, b), kinds="fiu"),
+    *binary(e.floor_divide, _floor_divide, domain=POSITIVE, kinds="f"),
+    *binary(e.remainder, lambda a, b: a - b * np.floor(a / b), domain=[(-3, 3), (0.3, 2)]),
+    *binary(e.fmod, lambda a, b: a - b * np.trunc(a / b), domain=[(-3, 3), (0.3, 2)]),
+    *binary(base.safe_mul, lambda a, b: a * b),
+    *binary(e.eq, lambda a, b: ~(a < b) & ~(a > b), kinds="fiub"),
+    *binary(e.ne, lambda a, b: (a < b) | (a > b), kinds="fiub"),
+    *binary(e.lt, lambda a, b: ~(a >= b), kinds="fiub"),
+    *binary(e.le, lambda a, b: ~(a > b), kinds="fiub"),
+    *binary(e.gt, lambda a, b: ~(a <= b), kinds="fiub"),
+    *binary(e.ge, lambda a, b: ~(a < b), kinds="fiub"),
+    *binary(e.logical_and, lambda a, b: (a != 0) & (b != 0), kinds="fiub"),
+    *binary(e.logical_or, lambda a, b: (a != 0) | (b != 0), kinds="fiub"),
+    *binary(e.logical_xor, lambda a, b: (a != 0) != (b != 0), kinds="fiub"),
     Sample(e.bitwise_and, [np.array([[5], [-3]]), np.array([3, 6])], lambda a, b: _bits(a, b, min), kinds="i"),
     Sample(e.bitwise_or, [np.array([[5], [-3]]), np.array([3, 6])], lambda a, b: _bits(a, b, max), kinds="i"),
     Sample(e.bitwise_xor, [np.array([[5], [-3]]), np.array([3, 6])], lambda a, b: _bits(a, b, _differ), kinds="i"),
@@ -664,5 +577,8 @@ def _pools() -> list[Sample]:
     return rows
 
 
-SAMPLES = [*UNARY, *BINARY, *REDUCTIONS, *SHAPES, *INDEXING, *PRODUCTS, *_convolutions(), *_pools(), *RANDOM]
+SAMPLES = [
+    *UNARY, *BINARY, *REDUCTIONS, *mathematics.ORDER, *SHAPES, *INDEXING, *PRODUCTS, *mathematics.MATRICES,
+    *_convolutions(), *_pools(), *RANDOM,
+]  # fmt: skip
 WITH_SPECIAL_VALUES = list({s.primitive.name: s for s in UNARY if s.special}.values())

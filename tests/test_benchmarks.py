@@ -76,3 +76,16 @@ def test_compiled_measures_the_columns_of_the_installed_library() -> None:
         losses = list(r["loss"].values())
         assert max(losses) - min(losses) < 1e-3 * max(losses)  # the three ways train alike
     assert report["memory"]["thalweg"] > 10
+
+
+def test_transforms_prints_a_table() -> None:
+    script = SCRIPT.parent / "transforms.py"
+    result = subprocess.run([sys.executable, script, "--rounds", "1"], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("| ms | thalweg |")
+    assert len(lines) == 7
+    times = {
+        name.strip(): float(cells.split("|")[0]) for name, _, cells in (line[1:].partition("|") for line in lines[2:])
+    }
+    assert times["Jacobian R^4 -> R^1000, jacfwd"] < times["Jacobian R^4 -> R^1000, jacrev"]

@@ -7,6 +7,7 @@ import pytest
 
 import thalweg as tw
 from thalweg.autograd import Function, GradcheckError, gradcheck, gradgradcheck
+from thalweg.errors import TransformError
 
 MODES = pytest.mark.parametrize("fast", [False, True], ids=["slow", "fast"])
 
@@ -149,13 +150,51 @@ def test_expanded_inputs_are_refused():
         gradcheck(tw.tanh, x)
 
 
-def test_forward_mode_is_refused():
-    with pytest.raises(NotImplementedError, match="check_forward_ad"):
-        gradcheck(tw.tanh, leaf(1), check_forward_ad=True)
-    with pytest.raises(NotImplementedError, match="check_fwd_over_rev"):
-        gradgradcheck(tw.tanh, leaf(1), check_fwd_over_rev=True)
-    with pytest.raises(ValueError, match="check_backward_ad"):
+@pytest.mark.parametrize("fast", [False, True], ids=["slow", "fast"])
+def test_other_modes_are_checked(fast):
+    both = {"check_batched_grad": True, "fast_mode": fast}
+    forward = {"check_forward_ad": True, "check_batched_forward_grad": True}
+    assert gradcheck(lambda x, y: (x * y.sin(), x.sum()), (leaf(3), leaf(3)), **forward, **both)
+    assert gradcheck(tw.tanh, leaf(3), check_forward_ad=True, check_backward_ad=False)
+    assert gradgradcheck(lambda x, y: x * y.sin(), (leaf(3), leaf(3)), check_fwd_over_rev=True, **both)
+    with pytest.raises(ValueError, match="checks nothing"):
         gradcheck(tw.tanh, leaf(1), check_backward_ad=False)
+    with pytest.raises(ValueError, match="checks nothing"):
+        gradgradcheck(tw.tanh, leaf(1), check_rev_over_rev=False)
+    with pytest.raises(ValueError, match="check_forward_ad=True"):
+        gradcheck(tw.tanh, leaf(1), check_batched_forward_grad=True)
+
+
+def test_a_wrong_derivative_in_another_mode_is_caught():
+    def detached(x):
+        return x * x.detach()
+
+    with pytest.raises(GradcheckError, match="forward mode gives another derivative of output 0"):
+        gradcheck(detached, leaf(3), check_forward_ad=True, check_backward_ad=False)
+
+    class Cubed(tw.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x**2  # and not x**3
+
+        @staticmethod
+        def backward(ctx, dy):
+            return 3 * ctx.saved_tensors[0] ** 2 * dy
+
+    assert not gradcheck(Cubed.apply, leaf(3), raise_exception=False)
+
+    class Numpy(tw.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return tw.tensor(np.sin(x.detach().numpy()))
+
+        @staticmethod
+        def backward(ctx, dy):
+            return dy
+
+    with pytest.raises(TransformError):
+        gradcheck(Numpy.apply, leaf(3), check_forward_ad=True)
 
 
 @MODES

@@ -54,13 +54,16 @@ from .core.settings import *
 from .core.tensor import Size, Tensor
 from .io.saving import load, save
 from .missing import explain_missing_names as _explain_missing_names
+from .ops import complex_numbers as _complex_numbers
 from .ops import creation as _creation
 from .ops import functions as _functions
+from .ops import in_place_functions as _in_place_functions
 from .ops import legacy as _legacy
 from .ops import queries as _queries
 from .ops import random as _random
 from .ops import shaping as _shaping
 from .ops import signal_windows as _signal_windows
+from .ops.complex_numbers import *
 from .ops.creation import *
 from .ops.elementwise import abs_ as abs
 from .ops.elementwise import (
@@ -116,6 +119,7 @@ from .ops.elementwise import (
 )
 from .ops.elementwise import pow_ as pow
 from .ops.functions import *
+from .ops.in_place_functions import *
 from .ops.legacy import *
 from .ops.printing import set_printoptions
 from .ops.queries import *
@@ -225,8 +229,10 @@ __all__ += _layouts.__all__
 __all__ += _dtypes.__all__
 __all__ += _modes.__all__
 __all__ += _parallel.__all__
+__all__ += _complex_numbers.__all__
 __all__ += _creation.__all__
 __all__ += _functions.__all__
+__all__ += _in_place_functions.__all__
 __all__ += _legacy.__all__
 __all__ += _queries.__all__
 __all__ += _settings.__all__

@@ -15,6 +15,8 @@ import numpy as np
 import thalweg as tw
 from thalweg import nn
 
+from .layer_calls import LAYERS
+
 F = nn.functional
 
 _rng = np.random.default_rng(0)
@@ -297,4 +299,5 @@ FAMILIES = {
     "activations": ACTIVATIONS,
     "losses": LOSSES,
     "random": RANDOM,
+    "layers": LAYERS,
 }

@@ -21,6 +21,16 @@ ROUNDED = {  # all others give the same bits
     "binary_cross_entropy", "normal", "convolution", "convolution_input", "convolution_weight", "sum_pool",
     "sum_pool_adjoint", "max_pool_adjoint",
 }  # fmt: skip
+ROUNDED |= {
+    "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh", "atanh", "log2", "log10", "logaddexp", "hypot", "erfc",
+    "erfcx", "erfinv", "ndtri", "lgamma", "polygamma", "zeta", "i0", "i0e", "i1", "i1e", "cumprod", "scatter_multiply",
+}  # fmt: skip
+# Sorts, decompositions and what few use: NumPy computes them for native code too.
+CALLED_BACK = {
+    "argsort", "searchsorted", "gcd", "lcm", "nextafter", "exponent", "cholesky", "cofactors", "complement",
+    "determinant", "eigh", "inverse", "log_determinant", "matrix_exponential", "pseudoinverse", "qr", "solve",
+    "solve_triangular", "svd",
+}  # fmt: skip
 DTYPES = ("float32", "float64", "float16", "int64", "int32", "int8", "uint8", "bool")
 ROUNDING = {2: 4e-3, 4: 1e-5, 8: 1e-13}  # relative
 SMALL = {2: 2e-3, 4: 2e-6, 8: 1e-14}  # absolute, where sums cancel
@@ -55,7 +65,7 @@ class Batch:
 
 def differing(graph: Graph, values: list[Any], names: list[str]) -> list[str]:
     native = Native(graph, [], threads=1)
-    assert native.callbacks == []
+    assert {node.name for node in native.callbacks} <= CALLED_BACK
     results = [np.empty(y.shape, y.dtype) for y in graph.outputs]
     native.run(values, results)
     expected = evaluate(graph, values)
@@ -85,7 +95,7 @@ def alike(got: Any, want: Any) -> bool:
 
 
 def rows(dtype: str) -> list[Sample]:
-    return [s for s in SAMPLES if np.dtype(dtype).kind in s.kinds]
+    return [s for s in SAMPLES if np.dtype(dtype).kind in s.kinds and (s.half or dtype != "float16")]
 
 
 def transposed(batch: Batch, x: Any) -> Node:
@@ -124,6 +134,8 @@ def test_broadcast_inputs(dtype: str) -> None:
     """Each input as one number that is expanded."""
     batch = Batch()
     for sample in rows(dtype):
+        if sample.primitive.name in ("inverse", "solve"):  # a matrix of equal elements is singular
+            continue
         inputs = []
         for v, i in zip(sample.values(np.dtype(dtype)), range(9), strict=False):
             if i in sample.random and v.size:
@@ -180,9 +192,9 @@ def gradients(parts: list[tuple[Sample, list[Any]]]) -> list[Any]:
     return [g for g in results if g is not None]
 
 
-def test_no_row_calls_back_to_numpy() -> None:
+def test_few_rows_call_back_to_numpy() -> None:
     batch = Batch()
     for sample in SAMPLES:
         inputs = [batch.input(v) if isinstance(v, np.ndarray) else v for v in sample.values(np.dtype(np.float32))]
         batch.add(apply(sample.primitive, *inputs, **sample.params), str(sample))
-    assert {node.name for node in batch.build().callbacks} == set()
+    assert {node.name for node in batch.build().callbacks} == CALLED_BACK

@@ -26,6 +26,8 @@ def in_batches(sample: Sample, chosen: tuple[int, ...], size: int = SIZE) -> lis
         if i in sample.random:
             others = [sample.values(seed=k)[i] for k in range(1, size + 1)]
             values[i] = np.array(others).reshape(size, *x.shape)
+        elif x.dtype.kind == "f":  # fractions, which leave a definite matrix definite
+            values[i] = np.array([x / (k + 1) for k in range(size)], x.dtype).reshape(size, *x.shape)
         else:  # the same integers or booleans in other orders
             orders = [rng.permuted(x.reshape(-1)).reshape(x.shape) if k else x for k in range(size)]
             values[i] = np.array(orders, x.dtype).reshape(size, *x.shape)

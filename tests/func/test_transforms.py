@@ -349,6 +349,56 @@ def test_functions_of_the_users_own():
     equal(jacfwd(grad(lambda x: Cube.apply(x).sum()))(x), (6 * x).diag())
 
 
+def test_forward_mode_of_the_users_own_functions_transposes_their_backward():
+    class Sine(tw.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, k):
+            ctx.save_for_backward(x)
+            ctx.k = k
+            return tw.tensor(np.sin(x.detach().numpy()) * k), x * 1
+
+        @staticmethod
+        def backward(ctx, dy, dz):
+            return dy * ctx.saved_tensors[0].cos() * ctx.k + dz, None
+
+    x, u = randn(3), randn(3, seed=1)
+    (y, _), (y_dot, z_dot) = jvp(lambda x: Sine.apply(x, 2.0), (x,), (u,))
+    equal(y, 2 * x.sin())
+    equal(y_dot, 2 * x.cos() * u)
+    equal(z_dot, u)
+    equal(jacfwd(lambda x: Sine.apply(x, 2.0)[0])(x), (2 * x.cos()).diag())
+    with pytest.raises(TransformError, match="NumPy"):  # the values themselves would be needed
+        jvp(grad(lambda x: Sine.apply(x, 2.0)[0].sum()), (x,), (u,))
+
+
+def test_numbers_that_are_written_have_no_tangent():
+    x, places = randn(4), tw.tensor([0, 2])
+    want = x * tw.tensor([0.0, 1.0, 0.0, 1.0])
+    equal(jvp(lambda x: x.scatter(0, places, 1), (x,), (x,))[1], want)
+    equal(jvp(lambda x: x.index_put((places,), number(2.0)), (x,), (x,))[1], want)
+
+
+def test_detach_ends_tangents_as_it_ends_gradients():
+    x = randn(3)
+    equal(jvp(lambda x: x * x.detach(), (x,), (x,))[1], x * x)
+    equal(jvp(lambda x: x.detach(), (x,), (x,))[1], 0 * x)
+    equal(jacfwd(jacfwd(lambda x: (x * x * x.detach()).sum()))(x), (2 * x).diag())
+    equal(jvp(lambda x: vmap(lambda a: a.detach() * a)(x), (x,), (x,))[1], x * x)
+
+
+def test_running_averages_may_be_kept_in_forward_mode():
+    average = tw.zeros(3, dtype=tw.float64)
+
+    def f(x: Any) -> Any:
+        with tw.no_grad():
+            average.mul_(0.5).add_(x)
+        return x * average
+
+    x = randn(3)
+    equal(jvp(f, (x,), (x,))[1], x * x)
+    equal(average, x)
+
+
 # -- compiled -------------------------------------------------------------------------------------------
 
 COMPILED = {

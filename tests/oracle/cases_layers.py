@@ -123,6 +123,21 @@ CASES = [
     Layer("nn.ChannelShuffle", 3, inputs=[In(2, 6, 2, 2)]),
     Case(f"{F}pixel_shuffle", In(2, 1, 9, 2, 2), 3), Case(f"{F}pixel_unshuffle", In(3, 6, 6), 3),
     Case(f"{F}channel_shuffle", In(2, 4, 3), 2),
+    *[Case(f"{F}grid_sample", image(2, 2), In(2, 4, 3, 2, low=-1.6, high=1.6), mode=m, padding_mode=p, align_corners=c)
+      for m in ("bilinear", "nearest", "bicubic") for p in ("zeros", "border", "reflection") for c in (False, True)],
+    *[Case(f"{F}grid_sample", image(3, 2), In(2, 4, 1, 3, 3, low=-1.6, high=1.6), m, p, c, order=1)
+      for m in ("bilinear", "nearest") for p in ("zeros", "border", "reflection") for c in (False, True)],
+    *[Case(f"{F}affine_grid", In(2, n, n + 1), s, align_corners=c)
+      for n, s in ((2, [2, 1, 3, 4]), (3, [2, 1, 2, 3, 2])) for c in (False, True)],
+    # -- in place
+    *[Case(f"{F}{n}_", In(values=[[-1.5, 0.5], [3.0, -0.2]]), order=0)
+      for n in ("relu", "leaky_relu", "hardtanh", "elu", "selu", "celu")],
+    Case(f"{F}threshold_", In(values=[-1.5, 0.5]), 0.1, 7.0), Case(f"{F}rrelu_", In(values=[-1.5, 0.5])),
+    *[Case(f"{F}pdist", In(n, 3), p, order=1) for n in (1, 4) for p in (1.0, 2.0, 3.0)],
+    # -- losses
+    *[Case(f"{F}triplet_margin_with_distance_loss", In(3, 4), In(3, 4), In(3, 4), reduction=r, swap=s)
+      for r in ("none", "mean", "sum") for s in (False, True)],
+    *[Layer("nn.TripletMarginWithDistanceLoss", inputs=[In(3, 4), In(3, 4), In(3, 4)], margin=m) for m in (1.0, 0.3)],
     # -- normalisation
     *[Layer(f"nn.BatchNorm{n}d", 4, inputs=[image(n)], train=t, **a) for n in (1, 2, 3) for t in (True,
       False) for a in BATCH_NORMS],

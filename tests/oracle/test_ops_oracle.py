@@ -69,14 +69,28 @@ DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float3
 TYPED_UNARY = [
     *UNARY_ANY, *UNARY_POSITIVE, *TESTS, "bitwise_not", "sum", "mean", "prod", "amax", "amin", "max", "min",
     "argmax", "any", "all", "logsumexp", "norm", "var", "std",
+    "acos", "acosh", "asin", "asinh", "atan", "atanh", "cosh", "deg2rad", "digamma", "erfc", "erfinv", "exp2", "frac",
+    "i0", "isneginf", "isposinf", "isreal", "lgamma", "logit", "nan_to_num", "positive", "rad2deg", "sgn", "signbit",
+    "sinc", "sinh", "median", "nansum", "nanmean", "count_nonzero", "msort", "ravel",
+    "argsort", "unique", "diff", "angle", "nanmedian", "histc", "bincount", "argwhere", "cov", "corrcoef", "vander",
 ]  # fmt: skip
 TYPED_BINARY = [
     *BINARY, *COMPARE, "pow", "floor_divide", "bitwise_and", "bitwise_or", "bitwise_xor", "matmul", "dot", "max",
-    "min", "isclose",
+    "min", "isclose", "copysign", "hypot", "logaddexp", "logaddexp2", "xlogy", "fmax", "fmin", "gcd", "lcm",
+    "bitwise_left_shift", "bitwise_right_shift", "float_power", "ldexp", "nextafter", "heaviside", "inner", "outer",
+    "kron", "dist", "isin", "rsub", "true_divide", "clamp_min", "clamp_max", "vdot",
 ]  # fmt: skip
 
 
-MORE_DTYPES = {"relu", "argmax", "norm", "isclose", "mean"}  # integers and booleans mean something here too
+MORE_DTYPES = {
+    "relu",
+    "argmax",
+    "norm",
+    "isclose",
+    "mean",
+    "isin",
+    "dist",
+}  # integers and booleans mean something here too
 EXCEPTIONS = {("any", "uint8"), ("all", "uint8"), ("square", "bool")}  # PyTorch returns uint8, uint8 and int64
 
 

@@ -7,16 +7,22 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..core.bundle import Bundle, pick_node
 from ..core.modes import no_grad, state
 from ..core.primitive import Primitive, is_floating
 from ..core.tape import Node, edge_of, mark_changed
 from ..core.tensor import Tensor, wrap
+from ..core.value import level_of
 from ..errors import AutogradError
 from ..ops.base import convert
 from ..ops.broadcast import broadcasts, sum_to
 from ..ops.creation import zeros
 from ..ops.inplace import check_writable
+from ..transforms.duals import Dual, DualLevel, dualize, primal, tangent
+from ..transforms.forward import linearize
+from ..transforms.trees import leaves_of, rebuilt
 
 __all__ = ["Function", "FunctionCtx", "once_differentiable"]
 
@@ -178,8 +184,15 @@ class Function:
 
     @classmethod
     def apply(cls, *args: Any) -> Any:
-        """Compute the function and record it."""
+        """Compute the function and record it.
+
+        Forward mode transposes ``backward``. Where a gradient is asked for as well, it goes through what ``forward``
+        does.
+        """
         needs = tuple(isinstance(x, Tensor) and x.requires_grad for x in args)
+        level = _direction(args)
+        if level is not None and not (state.recording and any(needs)):
+            return _pushed(cls, args, level)
         ctx = FunctionCtx(needs)
         with no_grad():
             if hasattr(cls, "setup_context"):
@@ -194,10 +207,36 @@ class Function:
         return outputs if isinstance(result, tuple) else outputs[0]
 
 
+def _direction(args: tuple[Any, ...]) -> DualLevel | None:
+    """The level of forward mode that the values of highest level belong to."""
+    values = [x._value for x in args if isinstance(x, Tensor) and type(x._value) is not np.ndarray]
+    top = max(values, key=level_of, default=None)
+    return top.home if isinstance(top, Dual) else None
+
+
+def _pushed(cls: type[Function], args: tuple[Any, ...], level: DualLevel) -> Any:
+    """The outputs with their tangents."""
+    moving = [i for i, x in enumerate(args) if isinstance(x, Tensor) and level.holds(x._value)]
+    primals = [primal(args[i], level=level) for i in moving]
+    outputs, push = linearize(functools.partial(_apply_to, cls, args, moving), *primals)
+    tangents = push(*(tangent(args[i], level=level) for i in moving))
+    pairs = zip(leaves_of(outputs), leaves_of(tangents), strict=True)
+    return rebuilt(outputs, (dualize(y, t, level=level) for y, t in pairs))
+
+
+def _apply_to(cls: type[Function], args: tuple[Any, ...], places: list[int], *tensors: Tensor) -> Any:
+    given = list(args)
+    for i, x in zip(places, tensors, strict=True):
+        given[i] = x
+    return cls.apply(*given)
+
+
 def _fresh(y: Any, args: tuple[Any, ...], ctx: FunctionCtx) -> Any:
     """An output that is one of the inputs, unchanged, becomes a tensor of its own."""
     if isinstance(y, Tensor) and any(y is x for x in args) and not any(y is d for d in ctx._dirty):
-        return y.detach()
+        x = wrap(y._value)
+        x._version = y._version
+        return x
     return y
 
 

@@ -9,6 +9,7 @@ backward for each output, whatever their sizes; a wrong entry goes unseen only i
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from ..core.modes import enable_grad
 from ..core.tensor import Tensor, wrap
 from ..errors import GradcheckError
 from ..ops.random import Generator
+from .mode_checks import check_batched_backward, check_batched_forward, check_forward
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 
@@ -64,9 +66,12 @@ def gradcheck(
         nondet_tol: the largest difference allowed between two backwards of the same call.
         check_undefined_grad: with several outputs, check that one that gets no gradient counts as one that gets zeros.
         check_grad_dtypes: check that each gradient has the dtype of its input.
+        check_batched_grad: check that two cotangents at once give what they give one by one.
+        check_forward_ad: compare forward mode along a random direction, too; with ``check_batched_forward_grad`` also
+            two directions at once.
+        check_backward_ad: compare reverse mode.
         fast_mode: compare v^T J u for random directions u, v instead of all entries of the Jacobian J.
-
-    The remaining arguments are there for PyTorch's signature; forward mode and batched gradients are not checked.
+        masked: there for PyTorch's signature.
 
     Returns:
         True, or False where ``raise_exception`` is off and a check failed.
@@ -81,23 +86,26 @@ def gradcheck(
     >>> gradcheck(tw.tanh, x)
     True
     """
-    _refuse_unsupported(
-        check_forward_ad=check_forward_ad,
-        check_batched_grad=check_batched_grad,
-        check_batched_forward_grad=check_batched_forward_grad,
-    )
-    if not check_backward_ad:
-        raise ValueError("gradcheck: check_backward_ad=False leaves nothing to check: there is no forward mode")
+    if not (check_backward_ad or check_forward_ad):
+        raise ValueError("gradcheck: check_backward_ad=False without check_forward_ad=True checks nothing")
+    if check_batched_forward_grad and not check_forward_ad:
+        raise ValueError("gradcheck: check_batched_forward_grad=True needs check_forward_ad=True")
     call = _Call(func, _as_arguments(inputs))
     try:
         with enable_grad():
             outputs = call.outputs()
-            (_check_fast if fast_mode else _check_slow)(call, outputs, _Tolerance(eps, atol, rtol))
-            _check_zero_cotangent(call, outputs)
-            _check_deterministic(call, outputs, nondet_tol)
-            if check_undefined_grad:
+            tolerance = _Tolerance(eps, atol, rtol)
+            if check_forward_ad:
+                _check_forward(call, tolerance, check_batched_forward_grad)
+            if check_backward_ad:
+                (_check_fast if fast_mode else _check_slow)(call, outputs, tolerance)
+                _check_zero_cotangent(call, outputs)
+                _check_deterministic(call, outputs, nondet_tol)
+            if check_batched_grad:
+                check_batched_backward(outputs, call.sources, [_random_values(outputs, k) for k in (0, 1)])
+            if check_undefined_grad and check_backward_ad:
                 _check_undefined(call, outputs)
-            if check_grad_dtypes:
+            if check_grad_dtypes and check_backward_ad:
                 _check_dtypes(call, outputs)
     except GradcheckError:
         if raise_exception:
@@ -141,9 +149,8 @@ def gradgradcheck(
     >>> gradgradcheck(tw.tanh, x)
     True
     """
-    _refuse_unsupported(check_fwd_over_rev=check_fwd_over_rev)
-    if not check_rev_over_rev:
-        raise ValueError("gradgradcheck: check_rev_over_rev=False leaves nothing to check: there is no forward mode")
+    if not (check_rev_over_rev or check_fwd_over_rev):
+        raise ValueError("gradgradcheck: check_rev_over_rev=False without check_fwd_over_rev=True checks nothing")
     arguments = _as_arguments(inputs)
     if grad_outputs is None:
         with enable_grad():
@@ -162,6 +169,8 @@ def gradgradcheck(
         check_undefined_grad=check_undefined_grad,
         check_grad_dtypes=check_grad_dtypes,
         check_batched_grad=check_batched_grad,
+        check_forward_ad=check_fwd_over_rev,
+        check_backward_ad=check_rev_over_rev,
         fast_mode=fast_mode,
         masked=masked,
     )
@@ -191,12 +200,6 @@ class _GradientOf:
 # -- the arguments ----------------------------------------------------------------------------------------
 
 
-def _refuse_unsupported(**flags: bool) -> None:
-    for name, value in flags.items():
-        if value:
-            raise NotImplementedError(f"gradcheck: {name}=True is not supported; only reverse mode is checked")
-
-
 def _as_arguments(inputs: Any) -> tuple[Any, ...]:
     return tuple(inputs) if isinstance(inputs, (list, tuple)) else (inputs,)
 
@@ -221,6 +224,13 @@ class _Call:
     def outputs(self) -> list[Tensor]:
         """The differentiable outputs."""
         return _differentiable(self.func(*self.arguments), self.sources)
+
+    def outputs_at(self, sources: Sequence[Tensor]) -> list[Tensor]:
+        """The differentiable outputs for other sources."""
+        arguments = list(self.arguments)
+        for i, x in zip(self.positions, sources, strict=True):
+            arguments[i] = x
+        return _differentiable(self.func(*arguments), sources)
 
     def values(self) -> list[Any]:
         """The same as arrays of their own (they may be views of an input that is about to change)."""
@@ -375,8 +385,18 @@ def _slopes(call: _Call, us: list[Any], eps: float) -> list[Any]:
 # -- other properties of a backward -----------------------------------------------------------------------
 
 
-def _random_values(outputs: list[Tensor]) -> list[Any]:
+def _check_forward(call: _Call, tolerance: _Tolerance, batched: bool) -> None:
+    """Forward mode along a random direction against finite differences along it."""
     source = Generator().manual_seed(_SEED)
+    us, others = ([_direction(source, x) for x in call.sources] for _ in range(2))
+    close = functools.partial(np.allclose, atol=tolerance.atol, rtol=tolerance.rtol, equal_nan=True)
+    check_forward(call.outputs_at, call.sources, us, _slopes(call, us, tolerance.eps), close)
+    if batched:
+        check_batched_forward(call.outputs_at, call.sources, [us, others])
+
+
+def _random_values(outputs: list[Tensor], turn: int = 0) -> list[Any]:
+    source = Generator().manual_seed(_SEED + turn)
     return [source.normal(y._value.shape, y._value.dtype) for y in outputs]
 
 

@@ -10,6 +10,7 @@ from ..ops.shape import copy
 from .fuse import REDUCTIONS, Kernel, is_elementwise
 from .graph import Node
 from .layout import Layout
+from .scan_code import body_of, step_of
 
 __all__ = ["bytes_moved", "flops"]
 
@@ -19,6 +20,9 @@ def flops(kernel: Kernel) -> int:
 
     Conversions, copies, draws and what else moves numbers about count nothing.
     """
+    body = body_of(kernel)
+    if body is not None:
+        return body.length * sum(map(flops, step_of(body).kernels))
     return sum(map(_flops, kernel.members))
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..core.primitive import Primitive
 from ..ops.base import Convert, Elementwise
 from ..ops.broadcast import expand, reshape, sum_
 from ..ops.elementwise import mul, sub
@@ -28,7 +29,10 @@ REDUCTIONS = (sum_, prod, amax, amin, any_, all_)
 
 
 def is_elementwise(node: Node) -> bool:
-    return isinstance(node.op, (Elementwise, Convert)) or node.op is copy
+    """Whether native code can compute it element by element."""
+    if node.op is copy:
+        return True
+    return isinstance(node.op, (Elementwise, Convert)) and type(node.op).lower is not Primitive.lower
 
 
 class Kernel:

@@ -16,12 +16,10 @@ import numpy as np
 from ..core.dtypes import FLOAT64, result_dtype
 from ..core.primitive import Primitive, ViewPrimitive
 from ..errors import TraceError
-from ..ops import elementwise as e
 from ..ops.base import Elementwise, convert
 from ..ops.broadcast import expand, reshape
-from ..ops.index import index_put
-from ..ops.operators import Operators, arrays_apart
-from ..ops.shape import index, view_scatter
+from ..ops.memory import Memory
+from ..ops.shape import index
 from .graph import CONSTANT, Node, apply
 from .lines import user_line
 
@@ -31,25 +29,16 @@ if TYPE_CHECKING:
 __all__ = ["Handle"]
 
 
-class Handle(Operators):
-    """Memory whose content is a node.
+class Handle(Memory):
+    """Memory whose content is a node; ``plain`` says whether it is known to be contiguous."""
 
-    ``parent`` and ``step`` say of a view how it is made; ``plain`` whether the memory is known to be contiguous.
-    """
-
-    __slots__ = ("_node", "_seen", "dtype", "parent", "plain", "shape", "step", "trace", "weak", "writes")
+    __slots__ = ("plain", "trace", "weak")
 
     def __init__(self, trace: Trace, node: Node, weak: bool = False, plain: bool = True) -> None:
+        super().__init__(node, node.shape, node.dtype)
         self.trace = trace
-        self._node = node
-        self.shape = node.shape
-        self.dtype = node.dtype
         self.weak = weak
         self.plain = plain
-        self.parent: Handle | None = None
-        self.step: tuple[Primitive, dict[str, Any]] | None = None
-        self.writes = 0
-        self._seen = 0
 
     # -- memory -------------------------------------------------------------------------------------------
 
@@ -58,19 +47,20 @@ class Handle(Operators):
         """What the memory contains now."""
         if self.trace.closed:
             raise self._refuse("the value of", "")
-        if self.parent is not None and self._seen != self.root.writes:
-            assert self.step is not None
-            self._node = apply(self.step[0], self.parent.node, line=user_line(), **self.step[1])
-            self._seen = self.root.writes
-        return self._node
+        node: Node = self.content
+        return node
 
-    @property
-    def root(self) -> Handle:
-        """The handle whose memory this one looks at."""
-        handle = self
-        while handle.parent is not None:
-            handle = handle.parent
-        return handle
+    def computed(self, primitive: Primitive, values: tuple[Any, ...], params: dict[str, Any]) -> Node:
+        return apply(primitive, *map(self.trace.node_of, values), line=user_line(), **params)
+
+    def holding(self, content: Any) -> Handle:
+        return Handle(self.trace, content)
+
+    def taken(self, value: Any) -> Handle:
+        return Handle(self.trace, self.trace.node_of(value))
+
+    def lifted(self, value: Any) -> Node:
+        return self.trace.node_of(value)
 
     def view(self, primitive: Primitive, params: dict[str, Any]) -> Handle:
         """What a view primitive makes: another look at this memory, or a copy where NumPy would have to make one."""
@@ -78,30 +68,15 @@ class Handle(Operators):
         if primitive is reshape and not self.plain and _without_ones(self.shape) != _without_ones(result.shape):
             return result
         result.plain = self.plain and (primitive is reshape or (primitive is index and _is_leading(params["index"])))
-        result.parent, result.step, result._seen = self, (primitive, params), self.root.writes
+        result.look_at(self, primitive, params)
         return result
 
-    def write(self, node: Node) -> None:
-        """Exchange the content; a view writes into what it looks at."""
-        if self.parent is None:
-            self._node = node
-            self.writes += 1
-            self.trace.written(self)
-            return
+    def write(self, content: Any) -> None:
         if self.step is not None and self.step[0] is expand:
             raise TraceError(f"{user_line()}: an expanded tensor can't be changed in place; clone() it first")
-        below = apply(view_scatter, self.parent.node, node, steps=(self.step,), line=user_line())
-        self.parent.write(below)
-        self._node, self._seen = node, self.root.writes
-
-    def fill_with(self, value: Any) -> None:
-        """Write ``value``, broadcast and converted to this dtype."""
-        source = self.trace.node_of(value)
-        if source.shape != self.shape:
-            source = apply(expand, source, shape=self.shape, line=user_line())
-        if source.dtype != self.dtype:
-            source = apply(convert, source, dtype=self.dtype, line=user_line())
-        self.write(source)
+        super().write(content)
+        if self.parent is None:
+            self.trace.written(self)
 
     def copy(self, order: str = "C") -> Handle:
         """The same content in memory of its own."""
@@ -112,42 +87,8 @@ class Handle(Operators):
         writeable = self.step is None or self.step[0] is not expand
         return SimpleNamespace(writeable=writeable, c_contiguous=self.plain)
 
-    @property
-    def itemsize(self) -> int:
-        return int(self.dtype.itemsize)
-
-    @property
-    def nbytes(self) -> int:
-        return self.size * self.itemsize
-
-    # -- operations ---------------------------------------------------------------------------------------
-
     def interpret(self, primitive: Primitive, values: tuple[Any, ...], params: dict[str, Any]) -> Any:
         return self.trace.apply(primitive, values, params)
-
-    def astype(self, dtype: Any, **_: Any) -> Any:
-        return self.copy() if self.dtype == dtype else convert(self, dtype=np.dtype(dtype))
-
-    def fill(self, value: Any) -> None:
-        self.fill_with(value)
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        if key is Ellipsis:
-            self.fill_with(value)
-            return
-        pattern, arrays = arrays_apart(key if isinstance(key, tuple) else (key,))
-        if not arrays:
-            self[key].fill_with(value)
-            return
-        source = self.trace.node_of(value)
-        if source.dtype != self.dtype:
-            source = apply(convert, source, dtype=self.dtype, line=user_line())
-        places = [self.trace.node_of(i) for i in arrays]
-        self.write(apply(index_put, self.node, source, *places, pattern=pattern, accumulate=False, line=user_line()))
-
-    def __iadd__(self, other: Any) -> Any:
-        self.fill_with(e.add(self, other))
-        return self
 
     # -- what a program that is not running can't answer ----------------------------------------------------
 
@@ -160,8 +101,7 @@ class Handle(Operators):
     def strides(self) -> tuple[int, ...]:
         if not self.plain:
             raise self._refuse("the strides of", "they are known of contiguous() tensors only")
-        sizes = [self.itemsize, *self.shape[:0:-1]] if self.shape else []
-        return tuple(int(n) for n in np.cumprod(sizes)[::-1])
+        return super().strides
 
     def nonzero(self) -> Any:
         if self.known is not None:

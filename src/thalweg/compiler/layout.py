@@ -12,6 +12,7 @@ from typing import Any
 from ..ops.broadcast import expand, reshape
 from ..ops.shape import copy, index, permute
 from .graph import Graph, Node, apply
+from .scan import scan
 
 __all__ = ["Layout", "contiguous", "is_view", "place_views", "with_copies"]
 
@@ -140,12 +141,13 @@ def with_copies(graph: Graph) -> Graph:
     made: dict[Node, Node] = {}
     layouts: dict[Node, Layout] = {}
     for node in graph.nodes():
+        if node.op is scan:  # its inputs are walked through without strides
+            made |= {x: straightened(made[x], layouts) for x in node.parents()}
         new = node.rebuilt(made)
         if is_view(new):
             layout = looked_at(layouts[new.inputs[0]], new)
             if layout is None:
-                straight = apply(copy, new.inputs[0], line=node.line)
-                layouts[straight] = Layout(straight, 0, straight.shape, contiguous(straight.shape))
+                straight = copied(new.inputs[0], layouts)
                 new = Node(node.op, (straight,), node.params, node.shape, node.dtype, node.line)
                 layout = looked_at(layouts[straight], new)
                 assert layout is not None
@@ -161,3 +163,15 @@ def with_copies(graph: Graph) -> Graph:
         outputs.append(new)
     checks = [check._replace(node=made[check.node]) for check in graph.checks]
     return Graph(graph.inputs, outputs, graph.names, checks)
+
+
+def copied(node: Node, layouts: dict[Node, Layout]) -> Node:
+    """A copy in a buffer of its own."""
+    straight = apply(copy, node, line=node.line)
+    layouts[straight] = Layout(straight, 0, straight.shape, contiguous(straight.shape))
+    return straight
+
+
+def straightened(node: Node, layouts: dict[Node, Layout]) -> Node:
+    """The node, or a copy if its elements don't lie one after the other."""
+    return node if layouts[node].strides == contiguous(node.shape) else copied(node, layouts)

@@ -15,8 +15,10 @@ from .layout import Layout
 from .loops import LoopCode
 from .memory import Memory, ir_type
 from .moves import special
+from .panels import Panels
 from .plain_products import plain_product
 from .plan import Plan
+from .scan_code import Step, body_of, scan_function
 from .schedule import Region, Schedule
 from .subnormal import guarded_program
 
@@ -36,26 +38,34 @@ class Lowered:
         self.callbacks = callbacks
 
 
-class _Lowering:
+class Lowering:
+    """Writes the kernels of a schedule into a module, under names with a prefix."""
+
     def __init__(
         self, graph: Graph, schedule: Schedule, layouts: dict[Node, Layout], target: Any, threads: int,
-        updates: dict[Node, Node], fed: list[int], block_type: str,
+        updates: dict[Node, Node], module: Module, prefix: str = "",
     ) -> None:  # fmt: skip
-        self.fed = fed
-        self.block_type = block_type
         self.graph = graph
         self.schedule = schedule
         self.layouts = layouts
         self.target = target
         self.threads = threads
-        self.module = Module()
+        self.module = module
+        self.prefix = prefix
         self.memory = Memory(self.module)
         self.plan = Plan(graph, schedule, layouts, self.memory, threads, updates)
         self.names: dict[Kernel, str] = {}
         self.callbacks: list[Node] = []
         self.by_columns: dict[Node, bool] = {}
+        self.panels = Panels(self)
+        self.before: dict[Kernel, str] = {}  # functions to be called before a kernel's region
 
-    def run(self) -> Lowered:
+    def inside(self, step: Step, prefix: str) -> Lowering:
+        """One for the kernels of a loop over time, which run in one thread."""
+        return Lowering(step.graph, step.schedule, step.layouts, self.target, 1, {}, self.module, prefix)
+
+    def run(self, fed: list[int], block_type: str) -> Lowered:
+        self.plan_panels()
         for i, region in enumerate(self.schedule.regions):
             for kernel in region.kernels:
                 self.add_kernel(kernel)
@@ -63,15 +73,25 @@ class _Lowering:
                 self.add_region(region, i)
         self.add_program()
         self.module.add(epoch_function(self.target.attributes))
-        self.module.add(entry_function(self.fed, self.target.attributes))
-        if self.block_type:
-            self.module.add(block_function(self.target.attributes, self.block_type))
+        self.module.add(entry_function(fed, self.target.attributes))
+        if block_type:
+            self.module.add(block_function(self.target.attributes, block_type))
         return Lowered(self.module, self.plan, self.names, self.callbacks)
+
+    def plan_panels(self) -> None:
+        """The products whose rows are cut into chunks share panels; regions use one part of the arena in turns."""
+        area, size = self.plan.arena, 0
+        for region in self.schedule.regions:
+            if self.plan.chunk[region] < region.rows:
+                before = set(self.panels.offsets)
+                self.panels.plan(region.kernels, area)
+                size = max(size, sum(self.panels.size(n) for n in self.panels.offsets if n not in before))
+        self.plan.reserve(size)
 
     # -- kernels ------------------------------------------------------------------------------------------
 
     def add_kernel(self, kernel: Kernel) -> None:
-        name = f"kernel_{len(self.names)}"
+        name = f"{self.prefix}kernel_{len(self.names)}"
         self.names[kernel] = name
         if isinstance(kernel, Loop):
             self.module.add(LoopCode(kernel, name, self.layouts, self.memory, self.target).write())
@@ -81,6 +101,8 @@ class _Lowering:
             self.module.add(check_function(kernel, name, self.layouts, self.memory, self.target))
         elif isinstance(kernel, Product) and ir_type(kernel.members[0].dtype) in SUFFIX:
             self.module.add(self.product(kernel, name))
+        elif body_of(kernel) is not None:
+            self.module.add(scan_function(self, kernel, name))
         else:
             node, write = kernel.members[0], plain_product if isinstance(kernel, Product) else None
             function = special(node, name, self.layouts, self.memory, self.target, self.plan, write)
@@ -170,6 +192,11 @@ class _Lowering:
             count = f.binary("sub", high, low)
             first = f.offset(first, f.mul(low, a.strides[-2]), type)
             target = f.offset(target, f.mul(low, n), type)
+        if node in self.panels.offsets:
+            strides = [integer(s) for s in a.strides]
+            args = [count, wide, integer(k), alpha, first, *strides, self.panels.pointer(f, node), beta, target]
+            f.call(f"tw_packed_{SUFFIX[type]}", [*args, integer(n)], "void")
+            return
         args = [
             count, wide, integer(k), alpha, first, integer(a.strides[-2]), integer(a.strides[-1]), pointers[1],
             integer(b.strides[-2]), integer(b.strides[-1]), beta, target, integer(n),
@@ -193,12 +220,16 @@ class _Lowering:
         f = Function("regions", KERNEL[:1], "i64", attributes=self.target.attributes)
         for i, region in enumerate(self.schedule.regions):
             chunk = self.plan.chunk[region]
+            worth = self.plan.is_parallel(region)
+            self.panels.before(f, region.kernels, self.threads if worth else 1)
+            for kernel in region.kernels:
+                if kernel in self.before:
+                    f.call(self.before[kernel], [f.params[0]], "void", declare=False)
             if isinstance(region.kernels[0], Test):
                 self.add_test(f, region.kernels[0])
             elif chunk >= region.rows:
                 f.call(f"region_{i}", [f.params[0], integer(0), integer(region.rows)], "void")
             else:
-                worth = self.plan.is_parallel(region)
                 args = [
                     Value(f"@region_{i}", "ptr"), f.params[0], integer(region.rows), integer(chunk),
                     integer(self.threads if worth else 1),
@@ -234,4 +265,4 @@ def lower(
     ``updates`` says which outputs are new content of which inputs, ``fed`` which slots get a new array for each run.
     ``block_type`` asks for the loop over blocks of samples, with a first weight of this element type.
     """
-    return _Lowering(graph, schedule, layouts, target, threads, updates, fed, block_type).run()
+    return Lowering(graph, schedule, layouts, target, threads, updates, Module()).run(fed, block_type)

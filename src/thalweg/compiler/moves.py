@@ -180,9 +180,7 @@ class Moves:
 
     def work(self, size: int) -> Value:
         """Memory of the program's arena for this node alone."""
-        start = self.plan.arena
-        self.plan.arena += -(-size // 64) * 64
-        return self.f.offset(self.f.load(self.f.params[0], "ptr"), start, "i8")
+        return self.f.offset(self.f.load(self.f.params[0], "ptr"), self.plan.reserve(size), "i8")
 
     # -- copies -------------------------------------------------------------------------------------------
 

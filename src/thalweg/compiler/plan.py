@@ -12,6 +12,7 @@ from .fuse import Kernel, Loop, Product
 from .graph import Graph, Node
 from .layout import Layout, is_view
 from .memory import Memory, Place
+from .scan_code import body_of, step_of
 from .schedule import Region, Schedule, has_thick_rows, has_thin_rows, row_stride
 
 __all__ = ["FIRST_SLOT", "FOUND", "Plan"]
@@ -107,6 +108,8 @@ class Plan:
             chunk = max(min(rows, shortest), -(-rows // parts))
             while 0 < rows % chunk < shortest and chunk < rows:
                 chunk += 1
+            if any(map(body_of, region.kernels)):
+                chunk = max(SHORTEST, -(-rows // threads)) if parallel else rows
             if any(isinstance(k, Product) and k.by_columns for k in region.kernels):
                 chunk = -(-chunk // PANEL_COLUMNS) * PANEL_COLUMNS if parallel else rows
         self.chunk[region] = chunk
@@ -118,6 +121,12 @@ class Plan:
                 self.memory.places[node] = Place("scratch", used, row_bytes)
                 used += -(-size // ALIGN) * ALIGN
         self.scratch[region] = used
+
+    def reserve(self, size: int) -> int:
+        """A further stretch of the arena, a multiple of ALIGN bytes, for one kernel alone."""
+        start = self.arena
+        self.arena += -(-size // ALIGN) * ALIGN
+        return start
 
     def is_parallel(self, region: Region) -> bool:
         """Whether the region's chunks are worth sending to other threads."""
@@ -152,6 +161,10 @@ SHORTEST = 4  # rows; the products treat fewer in another way, with another roun
 
 def work(kernel: Kernel, layouts: dict[Node, Layout]) -> int:
     """About how many elementary operations a kernel is; one takes about 10 picoseconds."""
+    body = body_of(kernel)
+    if body is not None:
+        step = step_of(body)
+        return body.length * sum(work(k, step.layouts) for k in step.kernels)
     if isinstance(kernel, Product):
         a = kernel.members[0].inputs[0]
         return int(kernel.members[0].size * a.shape[-1] * 2)

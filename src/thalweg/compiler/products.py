@@ -69,6 +69,8 @@ class _Products:
         self.add_dots()
         self.add_blocks()
         self.add_product()
+        self.add_packing()
+        self.add_packed_product()
 
     def function(self, name: str, params: list[tuple[str, str]], inside: bool = True) -> Function:
         attributes = f"{self.target.attributes} nounwind{' noinline' if inside else ''}"
@@ -140,6 +142,37 @@ class _Products:
         self.few_columns(f)
         self.thin(f)
         f.call(f"tw_blocks_{self.suffix}", f.params, "void", declare=False)
+        f.ret()
+        self.module.add(f)
+
+    def add_packing(self) -> None:
+        """``tw_pack(k, n, b, b_row, b_col, out)``: all panels of a B that several products will use."""
+        params = [("i64", "k"), ("i64", "n"), ("ptr", "b"), ("i64", "b_row"), ("i64", "b_col"), ("ptr", "out")]
+        f = self.function("tw_pack", params, inside=False)
+        k, n, b, b_row, b_col, out = f.params
+        turn = f.emit(f"icmp eq {b_row}, 1", "i1")
+        with f.loop(0, n, self.width) as loop:
+            width = self.least(f, f.binary("sub", n, loop.index), integer(self.width))
+            place, target = (f.offset(p, f.mul(loop.index, step), self.type) for p, step in ((b, b_col), (out, k)))
+            self.packing.fill(f, turn, k, width, place, b_row, b_col, target)
+        f.ret()
+        self.module.add(f)
+
+    def add_packed_product(self) -> None:
+        """``tw_packed(m, n, k, alpha, a, a_row, a_col, panels, beta, c, c_row)``: with a B from ``tw_pack``."""
+        t = self.type
+        params = [
+            ("i64", "m"), ("i64", "n"), ("i64", "k"), (t, "alpha"), ("ptr", "a"), ("i64", "a_row"), ("i64", "a_col"),
+            ("ptr", "panels"), (t, "beta"), ("ptr", "c"), ("i64", "c_row"),
+        ]  # fmt: skip
+        f = self.function("tw_packed", params, inside=False)
+        m, n, k, alpha, a, a_row, a_col, panels, beta, c, c_row = f.params
+        with f.loop(0, n, self.width) as loop:
+            width = self.least(f, f.binary("sub", n, loop.index), integer(self.width))
+            panel = f.offset(panels, f.mul(loop.index, k), t)
+            args = [m, k, alpha, a, a_row, a_col, a_row, panel, integer(self.width), beta,
+                    f.offset(c, loop.index, t), c_row, width]  # fmt: skip
+            f.call(f"tw_panel_{self.suffix}", args, "void", declare=False)
         f.ret()
         self.module.add(f)
 

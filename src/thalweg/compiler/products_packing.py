@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .ir import Function, Module, Value, element, real, vector_type
+from .ir import Function, Module, Value, element, integer, real, vector_type
 from .memory import load_vector, mask_below, store_vector
 from .tiles import SUFFIX, tile_rows
 
@@ -149,26 +149,28 @@ class Packing:
     def add_rows(self) -> None:
         """``tw_rows(m, k, a, a_col, out)``: rows of a transposed A (a_row = 1), tile by tile.
 
-        A tile of h rows takes h k elements of ``out``, the h of one column of A after those of the other. Up to
-        ``spare`` elements behind the last are written too.
+        A tile of h rows takes h k elements of ``out``, the h of one column of A after those of the other. A column is
+        read through all tiles, so that what is read next lies beside it.
         """
         t = self.type
         params = [("i64", "m"), ("i64", "k"), ("ptr noalias", "a"), ("i64", "a_col"), ("ptr noalias", "out")]
         f = self.function("tw_rows", params)
         m, k, a, a_col, out = f.params
         blocks, height, longer = tile_heights(f, m, self.rows)
-        with f.loop(0, blocks, 1, [a, out]) as tiles:
-            place, target = tiles.values
-            rows = tile_height(f, tiles.index, height, longer)
-            starts = range(0, self.spare, self.lanes)
-            masks = [mask_below(f, self.clipped(f, rows, v), self.lanes) for v in range(len(starts))]
-            with f.loop(0, k, 1, [place, target]) as loop:
-                source, end = loop.values
-                for start, mask in zip(starts, masks, strict=True):
-                    value = load_vector(f, f.offset(source, start, t), 1, t, self.lanes, mask)
-                    store_vector(f, value, f.offset(end, start, t), 1, None)
-                loop.next = [f.offset(source, a_col, t), f.offset(end, rows, t)]
-            tiles.next = [f.offset(place, rows, t), loop.results[1]]
+        starts = range(0, self.spare, self.lanes)
+        with f.loop(0, k, 1, [a]) as loop:
+            column = loop.values[0]
+            with f.loop(0, blocks, 1, [integer(0)]) as tiles:
+                first = tiles.values[0]
+                rows = tile_height(f, tiles.index, height, longer)
+                end = f.offset(out, f.add(f.mul(first, k), f.mul(loop.index, rows)), t)
+                for start in starts:
+                    mask = mask_below(f, self.clipped(f, rows, start // self.lanes), self.lanes)
+                    source = f.offset(f.offset(column, first, t), start, t)
+                    value = load_vector(f, source, 1, t, self.lanes, mask)
+                    store_vector(f, value, f.offset(end, start, t), 1, mask)
+                tiles.next = [f.add(first, rows)]
+            loop.next = [f.offset(column, a_col, t)]
         f.ret()
         self.module.add(f)
 

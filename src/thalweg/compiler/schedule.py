@@ -17,6 +17,7 @@ from .graph import Node
 from .layout import Layout, contiguous, is_view
 from .memory import Access
 from .moves import row_rule
+from .scan_code import body_of, step_of
 
 __all__ = ["Region", "Schedule", "schedule"]
 
@@ -34,6 +35,8 @@ class Region:
         Where a row is a matrix or an image, a chunk of few rows stays in the cache; a product whose rows are the rows
         of one matrix wants many at a time.
         """
+        if body_of(kernel) or any(map(body_of, self.kernels)):
+            return not self.kernels  # a loop over time has all threads for itself
         others = [k for k in self.kernels if has_thick_rows(k) or has_thin_rows(k)]
         if has_thick_rows(kernel):
             return not any(has_thin_rows(k) for k in others)
@@ -213,7 +216,7 @@ def row_stride(kernel: Kernel, root: Node) -> int:
     if isinstance(kernel, Product):
         return 0 if kernel.by_columns else strides[0]
     if isinstance(kernel, Special):
-        return strides[0] if kernel.rows > 1 else 0
+        return strides[0] if kernel.rows > 1 and not body_of(kernel) else 0
     if isinstance(kernel, Loop) and 0 in kernel.axes[root] and kernel.split != 0:
         return strides[kernel.axes[root].index(0)]
     return 0
@@ -252,7 +255,7 @@ def cut_by_columns(kernel: Product, threads: int) -> bool:
         threads > 1
         and kernel.base is None
         and product.ndim == 2
-        and product.shape[0] <= min(MOST_ROWS, b.shape[0])
+        and product.shape[0] <= min(MOST_ROWS, *b.shape)
         and b.size >= LARGE
         and product.shape[1] >= 64
     )
@@ -266,8 +269,8 @@ def set_rows(kernel: Kernel, layouts: dict[Node, Layout], threads: int) -> None:
         kernel.by_columns = cut_by_columns(kernel, threads)
         kernel.rows = kernel.members[0].shape[1 if kernel.by_columns else 0]
     elif isinstance(kernel, Special):
-        node = kernel.members[0]
-        kernel.rows = node.shape[0] if row_rule(node) else 1
+        node, body = kernel.members[0], body_of(kernel)
+        kernel.rows = step_of(body).rows if body else node.shape[0] if row_rule(node) else 1
     elif isinstance(kernel, Columns):
         kept = [n for n in kernel.members[0].shape if n != 1]
         kernel.rows = kept[0] if kept else 1
@@ -280,3 +283,18 @@ def schedule(
     for kernel in kernels:
         set_rows(kernel, layouts, threads)
     return _Scheduler(kernels, layouts, updates).run()
+
+
+def rows_of_all(schedule: Schedule, layouts: dict[Node, Layout], states: list[Node]) -> int:
+    """How many rows all kernels have, if row i of none needs more of the states or of another kernel than row i."""
+    if len(schedule.regions) != 1:
+        return 1
+    region = schedule.regions[0]
+    scheduler = _Scheduler(region.kernels, layouts, {})
+    for kernel in region.kernels:
+        for x in kernel.reads():
+            root = layouts[x].root
+            if root in states and not scheduler.row_of(kernel, x, contiguous(root.shape)[0] if root.shape else 0):
+                return 1
+    apart = all(row_stride(k, node) == contiguous(node.shape)[0] for k in region.kernels for node in k.stored)
+    return region.rows if apart else 1

@@ -23,6 +23,7 @@ from .handle import Handle, is_view, operands
 from .lifting import GRAD, VALUE, lifting
 from .lines import user_line
 from .number import Number
+from .scan_trace import recorded
 
 __all__ = ["Gradient", "Recording", "Trace", "record"]
 
@@ -301,6 +302,11 @@ class Trace(Tracer):
         if generator in self.generators:
             self.generators[generator] = (self.generators[generator][0], mark)
 
+    def scan(self, step: Any, state: Any, inputs: Any, constants: Any, reverse: bool) -> Any:
+        length = inputs[0]._value.shape[0]
+        loop = recorded(self, partial(_several, step), state, inputs, constants, length, reverse)
+        return None if loop is None else (loop.results[0], tuple(loop.last))
+
     def refuse(self, message: str) -> TraceError:
         return TraceError(f"{user_line()}: {message}")
 
@@ -343,6 +349,12 @@ class Trace(Tracer):
             return Number(self, node, source.number(), source)
         plain = all(v.plain for v in values if isinstance(v, Handle) and v.shape == node.shape)
         return Handle(self, node, weak, plain)
+
+
+def _several(step: Any, state: Any, x: Any, constants: Any) -> Any:
+    """A step with one result besides the states, as one with several."""
+    new, result = step(tuple(state), tuple(x), tuple(constants))
+    return new, (result,)
 
 
 def _described(x: Tensor, owner: Tensor | None) -> str:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from ..errors import AutogradError
 from .dispatch import attach
 from .modes import state
 from .tape import NO_PARAMS, Node, Outline, View, edge_of
@@ -97,6 +98,13 @@ class Primitive:
 
     def __repr__(self) -> str:
         return f"<primitive {self.name}>"
+
+    def rule(self, position: int) -> Any:
+        """The pullback of an input, or an error that names it."""
+        found = self.pullbacks[position] if position < len(self.pullbacks) else None
+        if found is None:
+            raise AutogradError(f"{self.name}: there is no derivative by input {position}; detach() it")
+        return found
 
     # -- the rules ----------------------------------------------------------------------------------------
 
@@ -226,8 +234,8 @@ def _tangent_or_zero(tangent: Any, x: Any) -> Any:
     """What a linear primitive is applied to in forward mode: inputs that are no floating-point numbers stay."""
     if tangent is not None or x is None:
         return tangent
-    if isinstance(x, float):
-        return 0.0
+    if isinstance(x, (bool, int, float)):
+        return 0
     return np.zeros(x.shape, x.dtype) if getattr(x, "dtype", np.dtype(int)).kind == "f" else x
 
 

@@ -182,8 +182,9 @@ class Tensor(TensorMethods):
         self._value = value._value
 
     def detach(self) -> Tensor:
-        """The same memory without its history: the result never requires a gradient."""
-        x = wrap(self._value)
+        """The same memory without its history: the result never requires a gradient, and has no tangent."""
+        value = self._value
+        x = wrap(value if type(value) is ndarray else value.detached())
         x._version = self._version
         return x
 

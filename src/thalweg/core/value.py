@@ -8,14 +8,14 @@ rules are written in primitives and operators, so they run on these values as th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .primitive import Primitive
 
-__all__ = ["SymbolicValue", "Tracer"]
+__all__ = ["SymbolicValue", "Tracer", "level_of"]
 
 
 class SymbolicValue:
@@ -56,9 +56,22 @@ class SymbolicValue:
         """The same value in memory of its own; itself, where values can't be changed."""
         return self
 
+    def detached(self) -> Any:
+        """The value without tangents."""
+        return self
+
+    def stripped(self) -> Any:
+        """What the value is made of, if it adds nothing to it, as a tangent that is zero; else itself."""
+        return self
+
     def like(self, array: Any) -> Any:
         """The contents of an array in memory that can hold whatever this value can."""
         return array
+
+
+def level_of(value: Any) -> int:
+    """The level of a value; 0 for arrays and numbers."""
+    return value.level if isinstance(value, SymbolicValue) else 0
 
 
 class Tracer:
@@ -103,6 +116,16 @@ class Tracer:
     def rewind(self, generator: Any, mark: Any) -> None:
         """Draw from the place of a mark on."""
         raise NotImplementedError
+
+    def scan(
+        self, step: Callable[..., Any], state: Sequence[Any], inputs: Sequence[Any], constants: Sequence[Any],
+        reverse: bool,
+    ) -> Any:  # fmt: skip
+        """``step(state, x, constants) -> (state, output)`` at all positions of the inputs' first axis as one loop.
+
+        Gives the outputs, stacked, and the last state; None if the steps have to be recorded one by one.
+        """
+        return None
 
     def constant(self, array: Any) -> Any:
         """A symbolic value for an array that is the same in all runs."""

@@ -62,7 +62,7 @@ def module_jacobians(model: Module, *inputs: Any) -> ModuleJacobians:
     (True, True)
     """
     recorder = _Recorder(model)
-    mark = default_generator.mark()
+    setting = _Setting(model)
     arguments = [aliased(x) if isinstance(x, Tensor) and x.is_floating_point() else x for x in leaves_of(inputs)]
     sources = [x._node for x in arguments if _is_state(x)]
     with recorder.recording(), enable_grad():
@@ -70,7 +70,7 @@ def module_jacobians(model: Module, *inputs: Any) -> ModuleJacobians:
     ends = [y for y in leaves_of(output) if isinstance(y, Tensor) and y.is_floating_point()]
     if not ends:
         raise ArgumentError("module_jacobians: the model returns no floating-point tensor")
-    return ModuleJacobians(model, inputs, sources, recorder.entries, ends, mark)
+    return ModuleJacobians(model, inputs, sources, recorder.entries, ends, setting)
 
 
 class ModuleJacobian:
@@ -89,10 +89,8 @@ class ModuleJacobian:
         self.edges = [edge_of(x) for x in leaves if _is_state(x)]
         self._inputs = [x.detach().clone() if isinstance(x, Tensor) else x for x in leaves]
         self._structure = (args, kwargs)
-        self._mark = default_generator.mark()
-        self._training = {m: m.training for m in module.modules()}
+        self._setting = _Setting(module)
         self._params = {n: p.detach().clone() for n, p in module.named_parameters()}
-        self._buffers = {n: b.detach().clone() for n, b in module.named_buffers()}
         self.calls_others = False
         self.outputs: list[Tensor] = []
         self.nodes: list[Any] = []  # where the tape begins anew
@@ -141,12 +139,8 @@ class ModuleJacobian:
         return self._output(list(self._inputs), {**self._params, name: weight})
 
     def _output(self, inputs: list[Any], params: dict[str, Tensor]) -> Tensor:
-        """The output as a vector, in the mode and with the random numbers of the recorded call."""
-        buffers = {n: b.clone() for n, b in self._buffers.items()}
-        fresh = [x.clone() if isinstance(x, Tensor) else x for x in inputs]  # the module may change them in place
-        args, kwargs = rebuilt(self._structure, fresh)
-        with default_generator.rewound(self._mark), _modes(self._training):
-            output = functional_call(self.module, (params, buffers), tuple(args), kwargs)
+        """The output as a vector."""
+        output = self._setting.call(params, self._structure, inputs)
         return _flat([y for y in leaves_of(output) if _is_state(y)])
 
     def _row(self) -> tuple[str, str, str]:
@@ -193,13 +187,11 @@ class ModuleJacobians(Sequence[ModuleJacobian]):
         sources: list[Any],
         entries: list[ModuleJacobian],
         ends: list[Tensor],
-        mark: Any,
+        setting: _Setting,
     ) -> None:
-        self.model, self._inputs, self._sources, self._mark = model, inputs, sources, mark
+        self.model, self._inputs, self._sources, self._setting = model, inputs, sources, setting
         self._entries, self._ends = entries, ends
         self._arguments = [x for x in leaves_of(inputs) if _is_state(x)]
-        self._training = {m: m.training for m in model.modules()}
-        self._buffers = {n: b.detach().clone() for n, b in model.named_buffers()}
 
     def __getitem__(self, index: Any) -> Any:
         return self._entries[index]
@@ -270,11 +262,9 @@ class ModuleJacobians(Sequence[ModuleJacobian]):
     def _by_backprop(self, rows: list[Tensor]) -> dict[str, Tensor]:
         """The same gradients from a plain run of the model."""
         params = {n: p.detach().requires_grad_() for n, p in self.model.named_parameters()}
-        buffers = {n: b.clone() for n, b in self._buffers.items()}
         leaves = [x.detach().requires_grad_() if _is_state(x) else x for x in leaves_of(self._inputs)]
-        with enable_grad(), default_generator.rewound(self._mark), _modes(self._training):
-            given = [x.clone() if _is_state(x) else x for x in leaves]
-            output = functional_call(self.model, (params, buffers), tuple(rebuilt(self._inputs, given)))
+        with enable_grad():
+            output = self._setting.call(params, (self._inputs, {}), leaves)
         ends = [y for y in leaves_of(output) if _is_state(y)]
         sources = [*params.values(), *(x for x in leaves if _is_state(x))]
         pairs = [(y, dy._value) for y, dy in zip(ends, rows, strict=True) if y.requires_grad]
@@ -338,6 +328,23 @@ class _Chain:
             dx = self.arriving.get(node)
             found[f"input {i}"] = wrap(np.zeros(x._value.shape, x._value.dtype) if dx is None else dx)
         return found
+
+
+class _Setting:
+    """What a call of a module depends on beside its arguments and parameters, as it is now."""
+
+    def __init__(self, module: Module) -> None:
+        self.module = module
+        self.mark = default_generator.mark()
+        self.training = {m: m.training for m in module.modules()}
+        self.buffers = {n: b.detach().clone() for n, b in module.named_buffers()}
+
+    def call(self, params: dict[str, Tensor], structure: Any, inputs: list[Any]) -> Any:
+        """The module's output in this setting; copies of inputs and buffers may be changed in place by it."""
+        args, kwargs = rebuilt(structure, [x.clone() if isinstance(x, Tensor) else x for x in inputs])
+        buffers = {n: b.clone() for n, b in self.buffers.items()}
+        with default_generator.rewound(self.mark), _modes(self.training):
+            return functional_call(self.module, (params, buffers), tuple(args), kwargs)
 
 
 class _Recorder:

@@ -8,6 +8,7 @@ from . import parallel as parallel
 from . import parameter as parameter
 from . import utils as utils
 from .activations import *  # noqa: F403
+from .adaptive_softmax import *  # noqa: F403
 from .attention import *  # noqa: F403
 from .containers import *  # noqa: F403
 from .convolution import *  # noqa: F403
@@ -15,6 +16,7 @@ from .distance import *  # noqa: F403
 from .dropout import *  # noqa: F403
 from .embedding import *  # noqa: F403
 from .flatten import *  # noqa: F403
+from .lazy import *  # noqa: F403
 from .linear import *  # noqa: F403
 from .losses import *  # noqa: F403
 from .margin_losses import *  # noqa: F403

@@ -233,13 +233,13 @@ class OrthogonalFactor(Primitive):
 
     def forward(self, x: Any) -> Any:
         q, r = np.linalg.qr(x)
-        return q * np.where(np.diagonal(r) < 0, -1.0, 1.0)
+        return q * np.where(np.diagonal(r) < 0, -1.0, 1.0).astype(x.dtype)
 
     def shape(self, x: Any) -> tuple[int, ...]:
         return tuple(x.shape)
 
 
-_orthogonal_factor = OrthogonalFactor()
+orthogonal_factor = OrthogonalFactor()
 
 
 @no_grad
@@ -262,7 +262,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     wide = rows < columns
     shape = (columns, rows) if wide else (rows, columns)
     noise = (generator or default_generator).normal(shape, np.dtype(np.float64))
-    q = _orthogonal_factor(wrap(noise))
+    q = orthogonal_factor(wrap(noise))
     return tensor.copy_(gain * (q.T if wide else q).reshape(tuple(tensor.shape)))
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..core.tensor import Tensor
 from .functional import class_losses, losses
+from .functional.ctc import ctc_loss
 from .functional.reduction import REDUCTIONS, settle
 from .module import Module
 
 __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
+    "CTCLoss",
     "CrossEntropyLoss",
     "GaussianNLLLoss",
     "HuberLoss",
@@ -322,3 +324,29 @@ class GaussianNLLLoss(Loss):
     def forward(self, input: Tensor, target: Tensor, var: Tensor | float) -> Tensor:
         """The loss."""
         return losses.gaussian_nll_loss(input, target, var, full=self.full, eps=self.eps, reduction=self.reduction)
+
+
+class CTCLoss(Loss):
+    """The loss of labels whose times are not known; see ``functional.ctc_loss``.
+
+    log_probs : (T, n, C) or (T, C), targets : (n, S) or (all labels)  ->  () or, with reduction "none", (n)
+
+    Raises:
+        ShapeError: the shapes or lengths don't fit.
+
+    >>> import thalweg as tw
+    >>> p = tw.tensor([[0.25, 0.75], [0.5, 0.5]]).log()
+    >>> tw.nn.CTCLoss()(p, tw.tensor([1]), 2, 1)
+    tensor(0.1335)
+    """
+
+    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
+        super().__init__(reduction=reduction)
+        self.blank = blank
+        self.zero_infinity = zero_infinity
+
+    def forward(self, log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any) -> Tensor:
+        """The loss."""
+        return ctc_loss(
+            log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
+        )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..core.tensor import Tensor
 from ..errors import ArgumentError, ShapeError
+from .distance import PairwiseDistance
 from .functional import margin_losses
 from .losses import Loss, WeightedLoss
 
@@ -16,6 +19,7 @@ __all__ = [
     "MultiMarginLoss",
     "SoftMarginLoss",
     "TripletMarginLoss",
+    "TripletMarginWithDistanceLoss",
 ]
 
 Flag = bool | None
@@ -139,6 +143,38 @@ class TripletMarginLoss(MarginLoss):
         return margin_losses.triplet_margin_loss(
             anchor, positive, negative, self.margin, self.p, self.eps, self.swap, reduction=self.reduction
         )
+
+
+class TripletMarginWithDistanceLoss(Loss):
+    """``TripletMarginLoss`` with any distance; see ``functional.triplet_margin_with_distance_loss``.
+
+    anchor, positive, negative : (N, ...)  ->  () or, with reduction "none", what the distance gives
+
+    Raises:
+        ArgumentError: the margin is not positive.
+    """
+
+    def __init__(
+        self,
+        *,
+        distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
+        margin: float = 1.0,
+        swap: bool = False,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(reduction=reduction)
+        if margin <= 0:
+            raise ArgumentError(f"TripletMarginWithDistanceLoss: margin must be greater than 0, got {margin}")
+        self.distance_function = PairwiseDistance() if distance_function is None else distance_function
+        self.margin = margin
+        self.swap = swap
+
+    def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        """The loss."""
+        return margin_losses.triplet_margin_with_distance_loss(
+            anchor, positive, negative, distance_function=self.distance_function, margin=self.margin, swap=self.swap,
+            reduction=self.reduction,
+        )  # fmt: skip
 
 
 # -- many classes ----------------------------------------------------------------------------------------------

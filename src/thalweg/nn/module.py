@@ -14,6 +14,7 @@ from ..core.hooks import RemovableHandle, add_hook
 from ..core.modes import no_grad
 from ..core.tensor import Tensor, wrap
 from ..errors import ArgumentError, DtypeError
+from ..ops.creation import empty_like
 from .hooks import ModuleHooks, call_with_hooks, everywhere
 from .parameter import Parameter
 from .registry import Registry
@@ -240,6 +241,10 @@ class Module(Registry):
         """
         for module in self.children():
             module._apply(fn)
+        return self._apply_here(fn)
+
+    def _apply_here(self, fn: Callable[[Tensor], Tensor]) -> Self:
+        """``_apply`` without what is below."""
         for p in self._parameters.values():
             if p is not None:
                 _replace_value(p, fn)
@@ -278,6 +283,14 @@ class Module(Registry):
 
     def cpu(self) -> Self:
         """This module: the CPU is the only device."""
+        return self
+
+    def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
+        """Give every parameter and buffer new memory, whose values are to be set; returns the module."""
+        return self._apply(empty_like) if recurse else self._apply_here(empty_like)
+
+    def share_memory(self) -> Self:
+        """This module: workers get copies of what they need."""
         return self
 
     def cuda(self, device: Any = None) -> Self:
@@ -425,6 +438,10 @@ class Module(Registry):
         """
         return add_hook(self._own_hooks().backward, hook, prepend)
 
+    def register_backward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """``register_full_backward_hook`` under its older name."""
+        return self.register_full_backward_hook(hook)
+
     def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(module, prefix, keep_vars)`` before this module is written to a ``state_dict``."""
         return add_hook(self._own_hooks().state_dict_pre, hook)
@@ -440,6 +457,16 @@ class Module(Registry):
         error_msgs)``; the dictionary is a copy with the entries of the whole network.
         """
         return add_hook(self._own_hooks().load_pre, hook)
+
+    def _register_state_dict_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """``register_state_dict_post_hook`` under the name that PyTorch's own layers use."""
+        return self.register_state_dict_post_hook(hook)
+
+    def _register_load_state_dict_pre_hook(
+        self, hook: Callable[..., Any], with_module: bool = False
+    ) -> RemovableHandle:
+        """``register_load_state_dict_pre_hook`` for hooks that don't take the module, unless ``with_module``."""
+        return self.register_load_state_dict_pre_hook(hook if with_module else _WithoutModule(hook))
 
     def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(module, incompatible_keys)`` after a ``state_dict`` was loaded.
@@ -465,6 +492,16 @@ class Module(Registry):
             return f"{self._get_name()}({extra})"
         lines = [*(extra.split("\n") if extra else ()), *children]
         return f"{self._get_name()}(\n  " + "\n  ".join(lines) + "\n)"
+
+
+class _WithoutModule:
+    """A hook called without its first argument."""
+
+    def __init__(self, hook: Callable[..., Any]) -> None:
+        self.hook = hook
+
+    def __call__(self, module: Module, *args: Any) -> Any:
+        return self.hook(*args)
 
 
 def _indented(text: str) -> str:

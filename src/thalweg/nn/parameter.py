@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
-from ..core.dtypes import default_float
+from ..core.dtypes import as_numpy_dtype, default_float, dtype
 from ..core.tensor import Tensor
+from ..errors import ShapeError
 
-__all__ = ["Buffer", "Parameter"]
+__all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter"]
 
 
 def _adopt(x: Tensor, data: Any, kind: str) -> None:
@@ -60,3 +61,71 @@ class Buffer(Tensor):
     def __init__(self, data: Tensor | None = None, *, persistent: bool = True) -> None:
         _adopt(self, data, "Buffer")
         self.persistent = persistent
+
+
+class _Uninitialized(Tensor):
+    """A tensor whose shape is not known yet, though its dtype is."""
+
+    cls_to_become: type[Tensor] = Tensor
+
+    def materialize(self, shape: Any, device: Any = None, dtype: dtype | None = None) -> None:
+        """Become an ordinary tensor of this shape; its values are to be set."""
+        kind = self._value.dtype if dtype is None else as_numpy_dtype(dtype)
+        self._value = np.zeros(tuple(shape), kind)
+        self.__class__ = self.cls_to_become  # type: ignore[assignment]
+
+    def detach(self) -> Self:
+        """Itself, so that a ``state_dict`` keeps it as it is."""
+        return self
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Itself, or for another dtype one of that."""
+        new, kind = Tensor.to(self, *args, **kwargs), type(self)
+        if new is self:
+            return self
+        fresh: Any = kind.__new__(kind)
+        kind.__init__(fresh, requires_grad=self.requires_grad, dtype=new.dtype)  # type: ignore[call-arg]
+        return fresh
+
+    @property
+    def shape(self) -> NoReturn:
+        """Not known yet."""
+        raise ShapeError(
+            f"{type(self).__name__}: it has no shape before the first forward of its lazy module; run that once with "
+            "an example"
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class UninitializedParameter(_Uninitialized, Parameter):
+    """A Parameter that gets its shape later, by ``materialize``; lazy modules have them.
+
+    >>> import thalweg as tw
+    >>> p = tw.nn.UninitializedParameter()
+    >>> p.materialize((2, 3))
+    >>> type(p).__name__, p.shape
+    ('Parameter', thalweg.Size([2, 3]))
+    """
+
+    cls_to_become = Parameter
+
+    def __init__(self, requires_grad: bool = True, device: Any = None, dtype: dtype | None = None) -> None:
+        super().__init__(None, requires_grad)
+        if dtype is not None:
+            self._value = self._value.astype(as_numpy_dtype(dtype))
+
+
+class UninitializedBuffer(_Uninitialized, Buffer):
+    """A Buffer that gets its shape later, by ``materialize``."""
+
+    cls_to_become = Buffer
+
+    def __init__(
+        self, requires_grad: bool = False, device: Any = None, dtype: dtype | None = None, persistent: bool = True
+    ) -> None:
+        self._value = np.empty(0, default_float() if dtype is None else as_numpy_dtype(dtype))
+        self.persistent = persistent
+        if requires_grad:
+            self.requires_grad_()

@@ -136,7 +136,7 @@ class RNNBase(Module):
 
     def _forward_packed(self, input: PackedSequence, hx: Any) -> tuple[PackedSequence, Any]:
         x, sizes = padded_steps(input)
-        order, back = input.sorted_indices, input.unsorted_indices
+        _, order, back = input.layout()
         if hx is not None and order is not None:
             hx = self._as_given(tuple(_reordered(s, order) for s in _as_tuple(hx)))
         present = np.arange(x._value.shape[0])[:, None] < sizes
@@ -144,7 +144,7 @@ class RNNBase(Module):
         if back is not None:
             last = tuple(_reordered(s, back) for s in last)
         data = take(y, *np.nonzero(present), pattern=("array", "array"))
-        return PackedSequence(data, *input[1:]), self._as_given(last)
+        return input.with_data(data), self._as_given(last)
 
     def _time_first(self, input: Tensor) -> tuple[Tensor, bool]:
         """The input as (time, n, input_size), and whether n was there."""
@@ -199,13 +199,11 @@ class RNNBase(Module):
         w_ih, w_hh = weights[:2]
         b_ih, b_hh = weights[2:4] if self.bias else (None, None)
         step = self._steps[self.mode]
-        constants: Tensors = (w_hh,)
-        if b_hh is not None and self.mode == "GRU":
-            constants = (w_hh, b_hh)
-        elif b_ih is not None and b_hh is not None:
-            b_ih = b_ih + b_hh
+        if b_ih is not None and b_hh is not None and self.mode != "GRU":
+            b_ih, b_hh = None, b_ih + b_hh  # one addition among those of the step
+        constants: Tensors = (w_hh,) if b_hh is None else (w_hh, b_hh)
         if self.proj_size:
-            step, constants = recurrence.lstm_projected_step, (w_hh, weights[-1])
+            step, constants = recurrence.lstm_projected_step, (weights[-1], *constants)
         inputs = (F.linear(x, w_ih, b_ih),) if present is None else (F.linear(x, w_ih, b_ih), present)
         return recurrence.scan(step, state, inputs, constants, reverse)
 
@@ -230,8 +228,8 @@ def _as_tuple(hx: Any) -> Tensors:
     return (hx,) if isinstance(hx, Tensor) else tuple(hx)
 
 
-def _reordered(state: Tensor, order: Tensor) -> Tensor:
-    reordered: Tensor = take(state, order._value, pattern=(slice(None), "array"))
+def _reordered(state: Tensor, order: Any) -> Tensor:
+    reordered: Tensor = take(state, order, pattern=(slice(None), "array"))
     return reordered
 
 

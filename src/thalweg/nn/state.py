@@ -85,8 +85,10 @@ def _problem(current: Tensor, value: Any, assign: bool) -> str | None:
     """Why ``value`` can't take the place of ``current``, or None."""
     if not isinstance(value, Tensor):
         return f"expected a Tensor, got {type(value).__name__}"
-    if value.shape != current.shape:
-        return f"size mismatch, the state_dict has {tuple(value.shape)}, the module {tuple(current.shape)}"
+    if value._value.shape != current._value.shape:
+        return (
+            f"size mismatch, the state_dict has {tuple(value._value.shape)}, the module {tuple(current._value.shape)}"
+        )
     if not assign:
         read_only = not current._value.flags.writeable
         return "the module's memory is read-only (an expanded view?); load with assign=True" if read_only else None

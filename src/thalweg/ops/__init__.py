@@ -1,11 +1,15 @@
 """Primitives by family, and the functions composed of them."""
 
 from . import (
+    arithmetic,
     base,
+    batching,
     bessel,
     bits,
     broadcast,
+    choices,
     comparing,
+    complex_numbers,
     contraction,
     conv,
     costs,
@@ -14,10 +18,12 @@ from . import (
     decompositions,
     diagonals,
     elementwise,
+    exponential,
     extremes,
     factoring,
     functions,
     gamma,
+    in_place_functions,
     index,
     indexing,
     inplace,
@@ -27,6 +33,7 @@ from . import (
     matrix_norms,
     methods,
     normal_curve,
+    operators,
     ordering,
     pointwise,
     pool,
@@ -35,6 +42,7 @@ from . import (
     reduce,
     reductions,
     reshaping,
+    rounding,
     rows,
     scans,
     scattering,
@@ -51,10 +59,11 @@ from . import (
 )
 
 __all__ = [
-    "base", "bessel", "bits", "broadcast", "comparing", "contraction", "conv", "costs", "counting", "creation",
-    "decompositions", "diagonals", "elementwise", "extremes", "factoring", "functions", "gamma", "index", "indexing",
-    "inplace", "joining", "linalg", "matrix_functions", "matrix_norms", "methods", "normal_curve", "ordering",
-    "pointwise", "pool", "products", "random", "reduce", "reductions", "reshaping", "rows", "scans", "scattering",
-    "selecting", "series", "shape", "shaping", "signal_windows", "solving", "sorting", "special_functions",
-    "trigonometry", "windows",
+    "arithmetic", "base", "batching", "bessel", "bits", "broadcast", "choices", "comparing", "complex_numbers",
+    "contraction", "conv", "costs", "counting", "creation", "decompositions", "diagonals", "elementwise",
+    "exponential", "extremes", "factoring", "functions", "gamma", "in_place_functions", "index", "indexing",
+    "inplace", "joining", "linalg", "matrix_functions", "matrix_norms", "methods", "normal_curve", "operators",
+    "ordering", "pointwise", "pool", "products", "random", "reduce", "reductions", "reshaping", "rounding", "rows",
+    "scans", "scattering", "selecting", "series", "shape", "shaping", "signal_windows", "solving", "sorting",
+    "special_functions", "trigonometry", "windows",
 ]  # fmt: skip

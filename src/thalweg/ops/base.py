@@ -70,7 +70,7 @@ class Elementwise(Primitive):
         total = None
         for i, tangent in enumerate(tangents):
             if tangent is not None:
-                part = self.pullbacks[i](_wide(tangent, y.shape), y, *inputs, **params)
+                part = self.rule(i)(_wide(tangent, y.shape), y, *inputs, **params)
                 total = part if total is None else total + part
         return None if total is None else _wide(total, y.shape)
 

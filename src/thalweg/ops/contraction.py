@@ -133,7 +133,7 @@ def _next_pair(terms: list[Term], output: str) -> tuple[int, int]:
     if len(sets) <= FEW:
         return _best_order(sets, frozenset(output), sizes, {})[1]
     pairs = list(itertools.combinations(range(len(sets)), 2))
-    return min(pairs, key=lambda p: (_growth(sets, p, frozenset(output), sizes), p))
+    return min(pairs, key=lambda p: (*_growth(sets, p, frozenset(output), sizes), p))
 
 
 def _count(letters: frozenset[str], sizes: dict[str, int]) -> int:
@@ -145,9 +145,13 @@ def _merged(sets: list[frozenset[str]], pair: tuple[int, int], output: frozenset
     return (sets[pair[0]] | sets[pair[1]]) & rest
 
 
-def _growth(sets: list[frozenset[str]], pair: tuple[int, int], output: frozenset[str], sizes: dict[str, int]) -> int:
+def _growth(
+    sets: list[frozenset[str]], pair: tuple[int, int], output: frozenset[str], sizes: dict[str, int]
+) -> tuple[int, int]:
+    """(by how much a product is larger than its factors, the multiplications it takes)."""
     i, j = pair
-    return _count(_merged(sets, pair, output), sizes) - _count(sets[i], sizes) - _count(sets[j], sizes)
+    grown = _count(_merged(sets, pair, output), sizes) - _count(sets[i], sizes) - _count(sets[j], sizes)
+    return grown, _count(sets[i] | sets[j], sizes)
 
 
 def _best_order(

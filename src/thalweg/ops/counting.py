@@ -154,6 +154,8 @@ def cov(
 
     ``fweights`` say how often each observation counts, ``aweights`` how much.
     """
+    if input._value.dtype.kind == "b":
+        raise DtypeError("cov: boolean tensors have no covariance; convert with .float()")
     if input._value.ndim > 2:
         raise ShapeError(f"cov: needs at most 2 dimensions, got shape {tuple(input.shape)}")
     x = input if input._value.dtype.kind == "f" else convert(input, dtype=default_float())

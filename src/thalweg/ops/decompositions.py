@@ -15,7 +15,7 @@ import numpy as np
 from ..core.primitive import Primitive
 from ..errors import LinAlgError, ShapeError
 from .base import quiet, safe_mul, where
-from .broadcast import reshape, sum_, sum_to
+from .broadcast import aligned, reshape, sum_, sum_to
 from .elementwise import neg
 from .linalg import matmul, transpose_last
 from .shape import cat, index
@@ -65,7 +65,7 @@ class Cholesky(_Factor):
         return _lapack(np.linalg.cholesky, x, name="cholesky", cause=cause)
 
     def shape(self, x: Any) -> tuple[int, ...]:
-        require_square(x, "cholesky")
+        require_square(x, self.name)
         return tuple(x.shape)
 
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
@@ -109,17 +109,9 @@ class Solve(Primitive):
         return self.pullback((None, True), dy, y, (a, b), {})[1]
 
     def batch(self, size: int, inputs: Any, batched: Any, **params: Any) -> Any:
-        return self(*_aligned(inputs, batched), **params)
-
-
-def _aligned(inputs: Any, batched: Any) -> list[Any]:
-    """Batches of matrices with equally many axes, so that the batch stands first in each."""
-    ndim = max(x.ndim - bool(b) for x, b in zip(inputs, batched, strict=True))
-    result = []
-    for x, b in zip(inputs, batched, strict=True):
-        missing = ndim - (x.ndim - bool(b))
-        result.append(reshape(x, shape=(x.shape[0], *(1,) * missing, *x.shape[1:])) if b and missing else x)
-    return result
+        rank = max(x.ndim - bool(b) for x, b in zip(inputs, batched, strict=True))
+        wide = (aligned(x, rank) if b else x for x, b in zip(inputs, batched, strict=True))
+        return self(*wide, **params)
 
 
 def _system_shape(a: Any, b: Any, name: str) -> tuple[int, ...]:
@@ -191,7 +183,7 @@ class Inverse(_Factor):
         return _lapack(np.linalg.inv, x, name="inv", cause=cause)
 
     def shape(self, x: Any) -> tuple[int, ...]:
-        require_square(x, "inv")
+        require_square(x, self.name)
         return tuple(x.shape)
 
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
@@ -238,7 +230,7 @@ class LogDeterminant(_Factor):
         return np.stack([sign, logarithm], -1).astype(x.dtype)
 
     def shape(self, x: Any) -> tuple[int, ...]:
-        require_square(x, "slogdet")
+        require_square(x, self.name)
         return (*x.shape[:-2], 2)
 
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
@@ -255,7 +247,7 @@ class Determinant(_Factor):
         return np.asarray(np.linalg.det(x)).astype(x.dtype)
 
     def shape(self, x: Any) -> tuple[int, ...]:
-        require_square(x, "det")
+        require_square(x, self.name)
         return tuple(x.shape[:-2])
 
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
@@ -303,7 +295,7 @@ class Eigh(_Factor):
         return np.concatenate([w[..., None, :], v], -2)
 
     def shape(self, x: Any) -> tuple[int, ...]:
-        require_square(x, "eigh")
+        require_square(x, self.name)
         n = x.shape[-1]
         return (*x.shape[:-2], n + 1, n)
 
@@ -428,7 +420,7 @@ class MatrixExponential(_Factor):
         return y.astype(x.dtype)
 
     def shape(self, x: Any) -> tuple[int, ...]:
-        require_square(x, "matrix_exp")
+        require_square(x, self.name)
         return tuple(x.shape)
 
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:

@@ -8,27 +8,44 @@ import numpy as np
 
 from ..core.primitive import Primitive, raw_dtype
 from .base import convert, safe_mul, where
-from .index import along, gather, scatter_add
+from .broadcast import reshape, spread
+from .index import along, as_vectors, gather, place_of, scatter_add
 
 __all__ = ["scatter_extreme", "scatter_multiply"]
 
 
-class ScatterMultiply(Primitive):
+class _Scatter(Primitive):
+    """Of x, index and src, as ScatterAdd."""
+
+    arity = 3
+    saves = (0, 1, 2)
+
+    def shape(self, x: Any, index: Any, src: Any, dim: int, **params: Any) -> tuple[int, ...]:
+        return tuple(x.shape)
+
+    def batch(self, size: int, inputs: Any, batched: Any, dim: int, **params: Any) -> Any:
+        x, i, src = (spread(v, size, b) for v, b in zip(inputs, batched, strict=True))
+        y = self(as_vectors(x), as_vectors(i), as_vectors(src), dim=dim + 1, **params)
+        return reshape(y, shape=x.shape)
+
+
+class ScatterMultiply(_Scatter):
     """``x`` times all src[i][j][k] whose index[i][j][k] leads to a place, for dim 0 and so for the others.
 
     The product of all but one factor is read without dividing by 0: of several zeros each has a derivative of 0.
     """
-
-    arity = 3
-    saves = (0, 1, 2)
 
     def forward(self, x: Any, index: Any, src: Any, dim: int) -> Any:
         y = np.array(x, order="C")
         np.multiply.at(y, along(index, dim), src)
         return y
 
-    def shape(self, x: Any, index: Any, src: Any, dim: int) -> tuple[int, ...]:
-        return tuple(x.shape)
+    def lower(self, code: Any, x: Any, index: Any, src: Any, dim: int) -> None:
+        code.copy(x, code.out)
+        with code.each(index.shape) as position:
+            place = place_of(code, x, index, position, dim)
+            product = code.emit.mul(code.load(code.out, *place), code.load(src, *position))
+            code.store(product, code.out, *place)
 
     def pullback_0(self, dy: Any, y: Any, x: Any, index: Any, src: Any, dim: int) -> Any:
         ones = np.ones(x.shape, raw_dtype(x))
@@ -44,14 +61,12 @@ class ScatterMultiply(Primitive):
         return safe_mul(gather(dy, index, dim=dim), others)
 
 
-class ScatterExtreme(Primitive):
+class ScatterExtreme(_Scatter):
     """The largest (or smallest) of x and all src[i][j][k] whose index[i][j][k] leads to a place; NaN if one is NaN.
 
     Equal extreme elements share the cotangent evenly.
     """
 
-    arity = 3
-    saves = (0, 1, 2)
     saves_output = True
 
     def forward(self, x: Any, index: Any, src: Any, dim: int, largest: bool) -> Any:
@@ -59,8 +74,12 @@ class ScatterExtreme(Primitive):
         (np.maximum if largest else np.minimum).at(y, along(index, dim), src)
         return y
 
-    def shape(self, x: Any, index: Any, src: Any, dim: int, largest: bool) -> tuple[int, ...]:
-        return tuple(x.shape)
+    def lower(self, code: Any, x: Any, index: Any, src: Any, dim: int, largest: bool) -> None:
+        code.copy(x, code.out)
+        better = code.emit.maximum if largest else code.emit.minimum
+        with code.each(index.shape) as position:
+            place = place_of(code, x, index, position, dim)
+            code.store(better(code.load(code.out, *place), code.load(src, *position)), code.out, *place)
 
     def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
         x, index, src = inputs

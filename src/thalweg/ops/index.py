@@ -253,7 +253,7 @@ class Gather(Primitive):
 
     def lower(self, code: Any, x: Any, index: Any, dim: int) -> None:
         with code.each(index.shape) as position:
-            place = _place(code, x, index, position, dim)
+            place = place_of(code, x, index, position, dim)
             code.store(code.load(x, *place), code.out, *position)
 
 
@@ -277,9 +277,7 @@ class ScatterAdd(Primitive):
         return _place_limits(self.name, index, x.shape, dim)
 
     def batch(self, size: int, inputs: Any, batched: Any, dim: int) -> Any:
-        x, i, src = (spread(v, size, b) for v, b in zip(inputs, batched, strict=True))
-        y = scatter_add(as_vectors(x), as_vectors(i), as_vectors(src), dim=dim + 1)
-        return reshape(y, shape=x.shape)
+        return scattered_batch(self, size, inputs, batched, dim=dim)
 
     def by_rows(self, x: Any, index: Any, src: Any, dim: int) -> Any:
         alike = dim > 0 and index.shape[0] == x.shape[0]
@@ -294,8 +292,15 @@ class ScatterAdd(Primitive):
     def lower(self, code: Any, x: Any, index: Any, src: Any, dim: int) -> None:
         code.copy(x, code.out)
         with code.each(index.shape) as position:
-            place = _place(code, x, index, position, dim)
+            place = place_of(code, x, index, position, dim)
             code.store(code.emit.add(code.load(code.out, *place), code.load(src, *position)), code.out, *place)
+
+
+def scattered_batch(primitive: Primitive, size: int, inputs: Any, batched: Any, dim: int, **params: Any) -> Any:
+    """The batching rule of a scatter into x of src at index."""
+    x, i, src = (spread(v, size, b) for v, b in zip(inputs, batched, strict=True))
+    y = primitive(as_vectors(x), as_vectors(i), as_vectors(src), dim=dim + 1, **params)
+    return reshape(y, shape=x.shape)
 
 
 def as_vectors(x: Any) -> Any:
@@ -303,7 +308,7 @@ def as_vectors(x: Any) -> Any:
     return reshape(x, shape=(x.shape[0], 1)) if x.ndim == 1 else x
 
 
-def _place(code: Any, x: Any, index: Any, position: Any, dim: int) -> Any:
+def place_of(code: Any, x: Any, index: Any, position: Any, dim: int) -> Any:
     """Where an element of ``index`` leads, in native code."""
     if not x.shape:
         return ()

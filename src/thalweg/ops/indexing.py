@@ -14,7 +14,7 @@ from ..errors import DtypeError, ShapeError
 from .base import convert, where
 from .broadcast import broadcasts, expand, reshape
 from .index import fill, index_put, take
-from .inplace import check_memory, check_room, check_writable, overwrite, rebase
+from .inplace import check_memory, check_writable, fitting, overwrite, rebase
 from .shape import index as basic_index
 
 __all__ = ["getitem", "setitem"]
@@ -115,8 +115,8 @@ def _write_arrays(x: Tensor, pattern: tuple[Any, ...], arrays: tuple[Any, ...], 
         inputs = (Outline(x._value), Outline(stored._value), *values)
         cells = (None, None, *(a._version if isinstance(a, Tensor) else None for a in arrays))
         rebase(x, Node(index_put, edges, inputs, cells=cells, params=params))
-    check_room(x, source._value, *values)
-    index_put.write(x._value, source._value, *values, **params)
+    written = (fitting(x, value) for value in (source._value, *values))
+    index_put.write(x._value, *written, **params)
     mark_changed(x)
 
 

@@ -16,7 +16,7 @@ from ..core.modes import state
 from ..core.primitive import Primitive
 from ..core.tape import LEAF, Node, Outline, carry_retained, edge_of, mark_changed, refresh
 from ..core.tensor import Tensor, wrap
-from ..core.value import SymbolicValue
+from ..core.value import SymbolicValue, level_of
 from ..errors import AutogradError, DtypeError, ShapeError, TransformError
 from .base import convert
 from .shape import view_scatter
@@ -118,7 +118,7 @@ def _detach_saved(node: Node, x: Tensor) -> None:
 def overwrite(x: Tensor, value: Any, edge: Any) -> Tensor:
     """Write ``value`` into the memory of ``x``; ``edge`` leads to the node that made it, or is None."""
     check_memory(x)
-    check_room(x, value)
+    value = fitting(x, value)
     recorded = state.recording and (edge is not None or x.requires_grad)
     if recorded:
         rebase(x, edge)
@@ -139,14 +139,21 @@ def check_memory(x: Tensor) -> None:
         )
 
 
-def check_room(x: Tensor, *values: Any) -> None:
-    """Refuse to write what an array can't hold: a batch, or a value with a tangent."""
-    if type(x._value) is np.ndarray and any(isinstance(v, SymbolicValue) and v.level for v in values):
-        raise TransformError(
-            "in-place: a value of each sample (vmap), or one with a tangent (jvp), can't be written into a tensor that "
-            "is the same for all samples, or was made outside of the function; make that from an argument, as with "
-            "x.new_zeros(...) or tw.zeros_like(x), or use tw.stack or tw.where"
-        )
+def fitting(x: Tensor, value: Any) -> Any:
+    """``value`` as it can be written into ``x``: an array has no place for a batch, or for a tangent.
+
+    A tangent is left out where nothing is recorded, as where a layer keeps running averages.
+    """
+    if not isinstance(value, SymbolicValue) or value.level <= level_of(x._value):
+        return value
+    plain = (value if state.recording else value.detached()).stripped()
+    if level_of(plain) <= level_of(x._value):
+        return plain
+    raise TransformError(
+        "in-place: a value of each sample (vmap), or one with a tangent (jvp), can't be written into a tensor that is "
+        "the same for all samples, or was made outside of the function; make that from an argument, as with "
+        "x.new_zeros(...) or tw.zeros_like(x), or use tw.stack or tw.where"
+    )
 
 
 def rebase(x: Tensor, edge: Any) -> None:

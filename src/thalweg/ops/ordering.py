@@ -62,6 +62,24 @@ class _RunningExtreme(_Positions):
         found = np.maximum.accumulate(places, axis=-1) if rows.size else places
         return np.moveaxis(found, -1, dim).astype(INT64)
 
+    def lower(self, code: Any, x: Any, dim: int) -> None:
+        f, emit = code.f, code.emit
+        order = (*(i for i in range(x.ndim) if i != dim), dim)
+        x, y = x.permuted(*order), code.out.permuted(*order)
+        if not x.shape[-1]:
+            return
+        with code.each(x.shape[:-1]) as rest:
+            first = code.load(x.part(Ellipsis, 0), *rest)
+            zero = emit.constant(0, INT64).value
+            with f.loop(0, x.shape[-1], 1, [first.value, zero]) as loop:
+                best, value = type(first)(loop.values[0], x.dtype), code.load(x, *rest, loop.index)
+                hit = emit.ge(value, best) if self.better is np.maximum else emit.le(value, best)
+                if x.dtype.kind == "f":
+                    hit = emit.logical_or(hit, emit.isnan(value))
+                place = emit.select(hit, type(first)(loop.index, INT64), type(first)(loop.values[1], INT64))
+                code.store(place, y, *rest, loop.index)
+                loop.next = [emit.select(hit, value, best).value, place.value]
+
 
 class Cumargmax(_RunningExtreme):
     """Where the largest element up to each place along ``dim`` stands."""

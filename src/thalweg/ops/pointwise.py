@@ -135,14 +135,16 @@ def sinc(input: Tensor) -> Tensor:
 
 def logit(input: Tensor, eps: float | None = None) -> Tensor:
     """log(x / (1 - x)), the inverse of sigmoid; with ``eps`` x is clamped to [eps, 1 - eps] first."""
-    x = input if eps is None else clamp(input, eps, 1 - eps)
+    x = input if input._value.dtype.kind == "f" else convert(input, dtype=default_float())
+    x = x if eps is None else clamp(x, eps, 1 - eps)
     return e.sub(e.log(x), e.log1p(e.neg(x)))
 
 
 def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
     """log2(2**input + 2**other), without overflow."""
+    a, b = _together(input, other)
     scale = math.log(2)
-    return e.mul(e.logaddexp(e.mul(input, scale), e.mul(other, scale)), 1 / scale)
+    return e.mul(e.logaddexp(e.mul(a, scale), e.mul(b, scale)), 1 / scale)
 
 
 def xlogy(input: Any, other: Any) -> Tensor:
@@ -152,18 +154,25 @@ def xlogy(input: Any, other: Any) -> Tensor:
 
 def times_log(factor: Any, x: Any, logarithm: Any, edge: float) -> Tensor:
     """factor * logarithm(x), where 0 times an infinite logarithm (from ``edge`` down) is 0."""
-    factor, x = (_tensor_beside(v, other) for v, other in ((factor, x), (x, factor)))
+    factor, x = _together(factor, x)
     endless = e.logical_or(e.isinf(x), e.le(x, edge))
     zero = e.logical_and(e.eq(factor, 0), endless)
     return e.mul(where(zero, 0.0, factor), logarithm(where(zero, 1.0, x)))
 
 
-def _tensor_beside(x: Any, other: Any) -> Tensor:
-    """A number as a 0-d tensor of the floating dtype that it has beside ``other``."""
-    if isinstance(x, Tensor):
-        return x
-    own = other._value.dtype
-    return wrap(np.asarray(x, own if own.kind == "f" else default_float()))
+def _together(a: Any, b: Any) -> tuple[Tensor, Tensor]:
+    """Two operands, of which one may be a number, as tensors of the floating dtype that they have in common."""
+    target = result_dtype([x._value if isinstance(x, Tensor) else x for x in (a, b)])
+    target = target if target.kind == "f" else default_float()
+    first, second = (
+        wrap(np.asarray(x, target))
+        if not isinstance(x, Tensor)
+        else x
+        if x._value.dtype == target
+        else convert(x, dtype=target)
+        for x in (a, b)
+    )
+    return first, second
 
 
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
@@ -258,13 +267,9 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
 
 def copysign(input: Tensor, other: Any) -> Tensor:
     """|input| with the sign of other, that of -0 included; the derivative at input = 0 is 0."""
-    x = input if input._value.dtype.kind == "f" else convert(input, dtype=default_float())
+    x, sign = _together(input, other)
     size = e.abs_(x)
-    if not isinstance(other, Tensor):
-        return e.neg(size) if math.copysign(1, other) < 0 else size + 0
-    target = result_dtype([x._value, other._value])
-    size = size if target == size._value.dtype else convert(size, dtype=target)
-    return where(e.signbit(other), e.neg(size), size)
+    return where(e.signbit(sign), e.neg(size), size)
 
 
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
@@ -277,7 +282,8 @@ def heaviside(input: Tensor, values: Tensor) -> Tensor:
 
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """input * 2 ** other."""
-    return e.mul(input, e.pow_(2.0, other))
+    x, power = _together(input, other)
+    return e.mul(x, e.pow_(2.0, power))
 
 
 class MantissaAndExponent(NamedTuple):

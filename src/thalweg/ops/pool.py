@@ -194,6 +194,7 @@ class SumPool(_Pool):
     """
 
     outlines = True
+    linear = True
 
     def forward(self, x: Any, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, counts: Sizes) -> Any:
         for axis, n, places in _axes(x, kernel, stride, padding, dilation, counts):
@@ -221,6 +222,8 @@ class SumPoolAdjoint(_Windows):
 
     dy : (..., *counts)  ->  (..., *sizes)
     """
+
+    linear = True
 
     def forward(
         self, dy: Any, sizes: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, counts: Sizes

@@ -14,12 +14,13 @@ from . import linalg
 from .base import where
 from .broadcast import reshape, sum_
 from .dims import one_dim
+from .index import take
 from .reductions import norm
 from .shape import cat, index, permute
 
 __all__ = [
     "addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "cdist", "chain_matmul", "cross", "dot", "ger", "inner",
-    "kron", "matmul", "mm", "mv", "outer", "tensordot", "trace", "vdot",
+    "kron", "matmul", "mm", "mv", "outer", "pdist", "tensordot", "trace", "vdot",
 ]  # fmt: skip
 
 
@@ -235,6 +236,14 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = "use_mm_fo
         raise ShapeError(f"cdist: needs rows of one length, got shapes {tuple(x1.shape)} and {tuple(x2.shape)}")
     a = reshape(x1, shape=(*x1._value.shape[:-1], 1, x1._value.shape[-1]))
     b = reshape(x2, shape=(*x2._value.shape[:-2], 1, *x2._value.shape[-2:]))
+    return norm(a - b, p, -1)
+
+
+def pdist(input: Tensor, p: float = 2) -> Tensor:
+    """The p-norm distances of all pairs of different rows of a matrix: of row 0 to 1, 2, …, of row 1 to 2, …."""
+    _require_ndim("pdist", input=(input, 2))
+    first, second = np.triu_indices(input._value.shape[0], 1)
+    a, b = (take(input, places, pattern=("array",)) for places in (first, second))
     return norm(a - b, p, -1)
 
 

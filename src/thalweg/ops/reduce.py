@@ -76,11 +76,16 @@ class _Extremum(Reduction):
     saves = (0,)
     saves_output = True
 
+    def pushforward(self, tangents: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
+        return sum_(safe_mul(tangents[0], self._shares(y, inputs[0], **params)), **params)
+
     def pullback_0(self, dy: Any, y: Any, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
-        hit = x == repeat_back(y, x.shape, dims, keepdim)
-        hit = convert(hit, dtype=raw_dtype(x))
-        count = sum_(hit, dims=dims, keepdim=True)
-        return safe_mul(repeat_back(dy, x.shape, dims, keepdim), hit / count)
+        return safe_mul(repeat_back(dy, x.shape, dims, keepdim), self._shares(y, x, dims, keepdim))
+
+    def _shares(self, y: Any, x: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
+        """What of the output each element is."""
+        hit = convert(x == repeat_back(y, x.shape, dims, keepdim), dtype=raw_dtype(x))
+        return hit / sum_(hit, dims=dims, keepdim=True)
 
 
 class Amax(_Extremum):

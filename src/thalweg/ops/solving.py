@@ -86,9 +86,10 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     if _is_vector(A, B):
         column = d.solve(A, reshape(B, shape=(*B._value.shape, 1)))
         return reshape(column, shape=column._value.shape[:-1])
-    if not left:
-        return transpose_last(d.solve(transpose_last(A), transpose_last(B)))
-    return d.solve(A, B)
+    a, b = (A, B) if left else (transpose_last(A), transpose_last(B))
+    d.solve.shape(a._value, b._value)
+    x = d.solve(a, b)
+    return x if left else transpose_last(x)
 
 
 class SolutionAndInfo(NamedTuple):
@@ -116,6 +117,7 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
     require_square(require_matrices(A, "solve_triangular"), "solve_triangular")
     if unitriangular:
         A = where(np.eye(A._value.shape[-1], dtype=bool), 1.0, A)
+    d.solve_triangular.shape(A._value, (B if left else transpose_last(B))._value, upper, False)
     if left:
         return d.solve_triangular(A, B, upper=upper, transposed=False)
     return transpose_last(d.solve_triangular(A, transpose_last(B), upper=upper, transposed=True))

@@ -1,15 +1,91 @@
-"""Inverse trigonometric functions, and hyperbolic functions with their inverses."""
+"""Trigonometric and hyperbolic functions with their inverses."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from .base import Unary, quiet
-from .elementwise import rsqrt
+from .arithmetic import rsqrt
+from .base import Elementwise, Unary, quiet, safe_mul, where
 
-__all__ = ["acos", "acosh", "asin", "asinh", "atan", "atanh", "cosh", "sinh"]
+__all__ = ["acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "hypot", "sin", "sinh"]
+
+
+class Sin(Unary):
+    """The sine of an angle in radians."""
+
+    saves = (0,)
+    real = True
+    forward = staticmethod(quiet(np.sin))
+
+    def derivative(self, y: Any, x: Any) -> Any:
+        return cos(x)
+
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.sin(x)
+
+
+class Cos(Unary):
+    """The cosine of an angle in radians."""
+
+    saves = (0,)
+    real = True
+    forward = staticmethod(quiet(np.cos))
+
+    def derivative(self, y: Any, x: Any) -> Any:
+        return -sin(x)
+
+    def lower(self, emit: Any, x: Any) -> Any:
+        return emit.cos(x)
+
+
+class Atan2(Elementwise):
+    """The angle of the point (b, a), in [-pi, pi]; at the origin, where it jumps, both derivatives are 0.
+
+    da = b / r**2, db = -a / r**2 with r**2 = a**2 + b**2.
+    """
+
+    saves = (0, 1)
+    real = True
+    forward = staticmethod(np.arctan2)
+
+    def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return safe_mul(dy, b / _or_infinite(a * a + b * b))
+
+    def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return safe_mul(dy, -a / _or_infinite(a * a + b * b))
+
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        return emit.atan2(a, b)
+
+
+class Hypot(Elementwise):
+    """sqrt(a**2 + b**2), without overflow. da = a / y, db = b / y; 0 at the origin, a subgradient."""
+
+    saves = (0, 1)
+    saves_output = True
+    real = True
+    forward = staticmethod(quiet(np.hypot))
+
+    def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return safe_mul(dy, a / _or_infinite(y))
+
+    def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
+        return safe_mul(dy, b / _or_infinite(y))
+
+    def lower(self, emit: Any, a: Any, b: Any) -> Any:
+        a, b = (emit.fabs(x) for x in emit.real(a, b))
+        large, small = emit.maximum(a, b), emit.minimum(a, b)
+        ratio = emit.select(emit.logical_or(emit.eq(large, 0.0), emit.isinf(large)), 0.0, emit.div(small, large))
+        y = emit.mul(large, emit.sqrt(emit.add(emit.mul(ratio, ratio), 1.0)))
+        return emit.select(emit.logical_or(emit.isinf(a), emit.isinf(b)), math.inf, y)  # beside NaN too
+
+
+def _or_infinite(x: Any) -> Any:
+    """``x``, infinite where it is 0: what is divided by it becomes 0."""
+    return where(x == 0, math.inf, x)
 
 
 class Asin(Unary):
@@ -124,5 +200,6 @@ class Atanh(Unary):
         return emit.atanh(x)
 
 
+sin, cos, atan2, hypot = Sin(), Cos(), Atan2(), Hypot()
 asin, acos, atan = Asin(), Acos(), Atan()
 sinh, cosh, asinh, acosh, atanh = Sinh(), Cosh(), Asinh(), Acosh(), Atanh()

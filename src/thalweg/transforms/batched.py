@@ -8,10 +8,11 @@ import numpy as np
 
 from ..core.modes import state
 from ..core.primitive import Primitive
+from ..core.value import SymbolicValue, level_of
 from ..ops.broadcast import expand, spread, sum_
 from ..ops.shape import permute
 from .cells import Cell
-from .levels import Level, symbolic_level
+from .levels import Level
 
 __all__ = ["BatchLevel", "Batched", "enter", "leave"]
 
@@ -25,6 +26,11 @@ class Batched(Cell):
 
     def elements(self) -> Any:
         return self.content
+
+    def detached(self) -> Any:
+        content = self.content
+        inner = content.detached() if isinstance(content, SymbolicValue) else content
+        return self if inner is content else self.home.wrap(inner)
 
     def __bool__(self) -> bool:
         raise self._refuse(
@@ -75,7 +81,7 @@ class BatchLevel(Level):
         """The content of a batch that holds ``value``, or is it."""
         if self.holds(value):
             return value.content
-        if symbolic_level(value) > self.number:
+        if level_of(value) > self.number:
             raise value._refuse(
                 "writing",
                 "the tensor that it is written into has no such batch: make that from it, "
@@ -108,7 +114,7 @@ class Enter(Primitive):
 
     def evaluate(self, *values: Any, **params: Any) -> Any:
         (x,), level = values, params["level"]
-        return x.interpret(self, values, params) if symbolic_level(x) > level.number else level.wrap(x)
+        return x.interpret(self, values, params) if level_of(x) > level.number else level.wrap(x)
 
     def batch(self, size: int, inputs: Any, batched: Any, level: BatchLevel) -> Any:
         return enter(_exchanged(inputs[0]), level=level)
@@ -130,7 +136,7 @@ class Leave(Primitive):
 
     def evaluate(self, *values: Any, **params: Any) -> Any:
         (x,), level = values, params["level"]
-        if symbolic_level(x) > level.number:
+        if level_of(x) > level.number:
             return x.interpret(self, values, params)
         return spread(x.content if level.holds(x) else x, level.size, level.holds(x))
 

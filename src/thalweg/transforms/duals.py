@@ -8,9 +8,10 @@ import numpy as np
 
 from ..core.modes import state
 from ..core.primitive import Primitive, raw_dtype
+from ..core.value import SymbolicValue, level_of
 from ..ops.broadcast import expand, spread
 from .cells import Cell
-from .levels import Level, symbolic_level
+from .levels import Level
 
 __all__ = ["Dual", "DualLevel", "dualize", "primal", "tangent"]
 
@@ -33,6 +34,15 @@ class Dual(Cell):
     def elements(self) -> Any:
         return self.primal
 
+    def detached(self) -> Any:
+        inner = self.primal
+        return self.home.wrap((inner.detached() if isinstance(inner, SymbolicValue) else inner, None))
+
+    def stripped(self) -> Any:
+        if self.tangent is not None:
+            return self
+        return self.primal.stripped() if isinstance(self.primal, SymbolicValue) else self.primal
+
     def item(self) -> Any:
         """The value without its tangent, as a Python number."""
         return self.primal.item()
@@ -51,9 +61,6 @@ class Dual(Cell):
 
     def nonzero(self) -> Any:
         return self.primal.nonzero()
-
-    def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        return np.array(self.primal, *args[:1]) if self.tangent is None else super().__array__()
 
     def __repr__(self) -> str:
         return f"Dual(level={self.level}, primal={self.primal!r}, tangent={self.tangent!r})"
@@ -87,13 +94,13 @@ class DualLevel(Level):
 
     def held(self, value: Any) -> Any:
         """New memory, made while this level is the innermost, as memory that can be given a tangent."""
-        return value if symbolic_level(value) >= self.number else self.wrap((value, None))
+        return value if level_of(value) >= self.number else self.wrap((value, None))
 
     def lifted(self, value: Any) -> Any:
         """The content of memory that holds ``value``."""
         if self.holds(value):
             return value.content
-        if symbolic_level(value) > self.number:
+        if level_of(value) > self.number:
             raise value._refuse(
                 "writing",
                 "the tensor that it is written into can't hold it: make that from it, as with"
@@ -139,8 +146,8 @@ class Dualize(Primitive):
         return tuple(x.shape)
 
     def evaluate(self, *values: Any, **params: Any) -> Any:
-        top, level = max(values, key=symbolic_level), params["level"]
-        if symbolic_level(top) > level.number:
+        top, level = max(values, key=level_of), params["level"]
+        if level_of(top) > level.number:
             return top.interpret(self, values, params)
         return level.wrap(tuple([primal.half(v, level) for v in values]))
 
@@ -169,7 +176,7 @@ class _Half(Primitive):
 
     def evaluate(self, *values: Any, **params: Any) -> Any:
         (x,), level = values, params["level"]
-        return x.interpret(self, values, params) if symbolic_level(x) > level.number else self.half(x, level)
+        return x.interpret(self, values, params) if level_of(x) > level.number else self.half(x, level)
 
     def batch(self, size: int, inputs: Any, batched: Any, level: DualLevel) -> Any:
         return self(inputs[0], level=level)

@@ -15,9 +15,9 @@ from ..core import tape
 from ..core.primitive import Primitive
 from ..core.tape import Node, edge_of
 from ..core.tensor import Tensor, wrap
-from ..core.value import SymbolicValue
+from ..core.value import level_of
 
-__all__ = ["Level", "close", "crossings", "leads_out", "now", "symbolic_level"]
+__all__ = ["Level", "close", "crossings", "leads_out", "now"]
 
 _numbers = itertools.count(1)
 
@@ -41,7 +41,7 @@ class Level:
 
     def capture(self, edge: Any) -> Any:
         """The node between this level and ``edge``, which leads out of it; it comes after all nodes of the level."""
-        if isinstance(edge, Tensor) and symbolic_level(edge._value) >= self.number:
+        if isinstance(edge, Tensor) and level_of(edge._value) >= self.number:
             return edge  # a leaf of the level itself
         node = self.captures.get(edge)
         if node is None:
@@ -58,11 +58,6 @@ class Capture(Primitive):
 
 
 capture = Capture()
-
-
-def symbolic_level(value: Any) -> int:
-    """The level of a value; 0 for arrays and whatever else is not of a transformation."""
-    return value.level if isinstance(value, SymbolicValue) else 0
 
 
 def leads_out(edge: Any, start: int) -> bool:

@@ -101,7 +101,7 @@ class Reverse:
         edge = edge_of(y)
         if edge is None or leads_out(edge, self.start) or not self.is_isolated([edge]):
             return y
-        return y.detach()
+        return wrap(y._value)
 
 
 def _zeros(x: Tensor) -> Tensor:

@@ -35,9 +35,11 @@ def spread_prefix(prefix: Any, tree: Any, name: str) -> list[Any]:
     if held is None:
         return [prefix] * len(leaves_of(tree))
     below = parts(tree)
-    same_keys = not isinstance(prefix, dict) or (isinstance(tree, dict) and list(prefix) == list(tree))
-    if below is None or len(below) != len(held) or isinstance(prefix, dict) != isinstance(tree, dict) or not same_keys:
+    if isinstance(prefix, dict) and isinstance(tree, dict) and prefix.keys() == tree.keys():
+        held = [prefix[key] for key in tree]
+    elif below is None or len(below) != len(held) or isinstance(prefix, dict) or isinstance(tree, dict):
         raise ArgumentError(f"{name} {prefix!r} does not fit the structure of what it is for, {_outline(tree)}")
+    assert below is not None
     return [leaf for p, t in zip(held, below, strict=True) for leaf in spread_prefix(p, t, name)]
 
 

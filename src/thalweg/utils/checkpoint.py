@@ -59,9 +59,9 @@ def checkpoint(
     >>> import thalweg as tw
     >>> from thalweg.utils.checkpoint import checkpoint
     >>> x = tw.tensor([1.0, 2.0], requires_grad=True)
-    >>> checkpoint(lambda x: x.exp().exp().sum(), x, use_reentrant=False).backward()
+    >>> checkpoint(lambda x: (x * x * x).sum(), x, use_reentrant=False).backward()
     >>> x.grad
-    tensor([  41.1934, 11956.3203])
+    tensor([ 3., 12.])
     """
     if kwargs and use_reentrant:
         raise ArgumentError(f"checkpoint: keyword arguments ({', '.join(kwargs)}) need use_reentrant=False")

@@ -18,7 +18,7 @@ from ...ops.ranges import check_range
 from ...ops.shape import pad as pad_with
 from ...ops.shaping import index_select, narrow, reshape, unsqueeze
 
-__all__ = ["bilinear", "cosine_similarity", "linear", "one_hot", "pad", "pairwise_distance"]
+__all__ = ["bilinear", "cosine_similarity", "linear", "one_hot", "pad", "pairwise_distance", "pdist"]
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -176,3 +176,16 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """The ``p``-norm of x1 - x2 + eps along the last axis."""
     return norm(x1 - x2 + eps, p, -1, keepdim)
+
+
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+    """The ``p``-norm of the difference of every two rows: (n, size)  ->  (n (n - 1) / 2,).
+
+    >>> import thalweg as tw
+    >>> tw.nn.functional.pdist(tw.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]]))
+    tensor([5.0000, 1.0000, 4.2426])
+    """
+    if input._value.ndim != 2:
+        raise ShapeError(f"pdist: expects a matrix, got shape {tuple(input.shape)}")
+    first, second = (wrap(i) for i in np.triu_indices(input._value.shape[0], 1))
+    return norm(index_select(input, 0, first) - index_select(input, 0, second), p, 1)

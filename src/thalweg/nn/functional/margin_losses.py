@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ...core.dtypes import INT64, int64
@@ -14,6 +16,7 @@ from ...ops.broadcast import reshape
 from ...ops.creation import arange, zeros
 from ...ops.index import gather, scatter_add
 from .class_losses import check_classes, class_indices, class_weights
+from .linear import pairwise_distance
 from .losses import logistic_cost
 from .reduction import reduce_loss, settle
 
@@ -26,6 +29,7 @@ __all__ = [
     "multilabel_soft_margin_loss",
     "soft_margin_loss",
     "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
 ]
 
 Flag = bool | None
@@ -184,6 +188,36 @@ def triplet_margin_loss(
     if swap:
         far = e.minimum(far, f.norm(positive - negative + eps, p, -1))
     return reduce_loss(f.clamp(near - far + margin, min=0.0), reduction)
+
+
+def triplet_margin_with_distance_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    *,
+    distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Tensor:
+    """``triplet_margin_loss`` with any function of two tensors as the distance, by default ``pairwise_distance``.
+
+    >>> import thalweg as tw
+    >>> a, p, n = tw.tensor([[0.0, 0.0]]), tw.tensor([[3.0, 4.0]]), tw.tensor([[0.0, 5.5]])
+    >>> largest = lambda x, y: (x - y).abs().amax(-1)
+    >>> tw.nn.functional.triplet_margin_with_distance_loss(a, p, n, distance_function=largest, margin=2.0)
+    tensor(0.5000)
+    """
+    name = "triplet_margin_with_distance_loss"
+    reduction = settle(name, reduction, None, None, anchor=anchor, positive=positive, negative=negative)
+    if margin <= 0:
+        raise ArgumentError(f"{name}: margin must be greater than 0, got {margin}")
+    _check_same_ndim(name, anchor=anchor, positive=positive, negative=negative)
+    distance = pairwise_distance if distance_function is None else distance_function
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        far = e.minimum(far, distance(positive, negative))
+    return reduce_loss(f.clamp(margin + near - far, min=0.0), reduction)
 
 
 # -- many classes ----------------------------------------------------------------------------------------------

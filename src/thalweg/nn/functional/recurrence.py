@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ...autograd import Function
+from ...core.modes import state as modes
 from ...core.tensor import Tensor
 from ...errors import ShapeError
 from ...ops.base import where
@@ -36,14 +38,39 @@ def scan(
     length = inputs[0]._value.shape[0] if inputs else 0
     if length == 0:
         raise ShapeError("scan: needs at least one position in time")
+    if modes.tracer is not None:
+        loop = modes.tracer.scan(step, state, inputs, constants, reverse)
+        if loop is not None:
+            return loop[0], loop[1]
     outputs: list[Any] = [None] * length
+    moments = list(zip(*map(_moments, inputs), strict=True))
     for t in reversed(range(length)) if reverse else range(length):
-        state, outputs[t] = step(state, tuple(index(x, index=(t,)) for x in inputs), constants)
+        state, outputs[t] = step(state, moments[t], constants)
     return stack(outputs), state
 
 
-# A step's inputs are the projections of the layer's input, bias included, and possibly a mask (n, 1) that says which
-# samples have an element at this time: the state of the others stays.
+def _moments(x: Tensor) -> Tensors:
+    """The positions of axis 0, one by one."""
+    if x.requires_grad and modes.tracer is None:
+        moments: Tensors = _Moments.apply(x)
+        return moments
+    return tuple(index(x, index=(t,)) for t in range(x._value.shape[0]))
+
+
+class _Moments(Function):
+    """The positions of axis 0, whose gradients are put together at once instead of added up one by one."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensors:
+        return tuple(index(x, index=(t,)) for t in range(x._value.shape[0]))
+
+    @staticmethod
+    def backward(ctx: Any, *dy: Tensor) -> Tensor:
+        return stack(dy)
+
+
+# A step's inputs are the projections of the layer's input and possibly a mask (n, 1) that says which samples have an
+# element at this time: the state of the others stays. Its constants are weight_hh and a bias, if there is one.
 
 
 def _kept(x: Tensors, new: Tensors, old: Tensors) -> Tensors:
@@ -52,38 +79,49 @@ def _kept(x: Tensors, new: Tensors, old: Tensors) -> Tensors:
     return tuple(where(x[1], a, b) for a, b in zip(new, old, strict=True))
 
 
+def _projected(h: Tensor, constants: Tensors) -> Tensor:
+    """h weight_hh^T, plus the bias if there is one."""
+    projected: Tensor = linear(h, constants[0], constants[1] if len(constants) > 1 else None)
+    return projected
+
+
 def rnn_tanh_step(state: Tensors, x: Tensors, constants: Tensors) -> tuple[Tensors, Tensor]:
-    """h' = tanh(x + h weight_hh^T)."""
-    state = _kept(x, (tanh(x[0] + linear(state[0], constants[0], None)),), state)
+    """h' = tanh(x + h weight_hh^T + bias)."""
+    state = _kept(x, (tanh(x[0] + _projected(state[0], constants)),), state)
     return state, state[0]
 
 
 def rnn_relu_step(state: Tensors, x: Tensors, constants: Tensors) -> tuple[Tensors, Tensor]:
-    """h' = relu(x + h weight_hh^T)."""
-    state = _kept(x, (relu(x[0] + linear(state[0], constants[0], None)),), state)
+    """h' = relu(x + h weight_hh^T + bias)."""
+    state = _kept(x, (relu(x[0] + _projected(state[0], constants)),), state)
     return state, state[0]
 
 
-def _lstm(state: Tensors, x: Tensors, weight: Tensor) -> Tensors:
-    """(h', c'): i, f, g, o = x + h weight_hh^T; c' = sigmoid(f) c + sigmoid(i) tanh(g); h' = sigmoid(o) tanh(c')."""
+def _lstm(state: Tensors, x: Tensors, constants: Tensors) -> Tensors:
+    """(h', c'), where i, f, g, o = x + h weight_hh^T + bias are the four parts.
+
+    c' = sigmoid(f) c + sigmoid(i) tanh(g);  h' = sigmoid(o) tanh(c').
+    """
     h, c = state
-    i, f, g, o = chunk(x[0] + linear(h, weight, None), 4, 1)
+    i, f, g, o = chunk(x[0] + _projected(h, constants), 4, 1)
     c = sigmoid(f) * c + sigmoid(i) * tanh(g)
     return sigmoid(o) * tanh(c), c
 
 
 def lstm_step(state: Tensors, x: Tensors, constants: Tensors) -> tuple[Tensors, Tensor]:
     """A long short-term memory. Reference: Hochreiter and Schmidhuber (1997), Long short-term memory."""
-    state = _kept(x, _lstm(state, x, constants[0]), state)
+    state = _kept(x, _lstm(state, x, constants), state)
     return state, state[0]
 
 
 def lstm_projected_step(state: Tensors, x: Tensors, constants: Tensors) -> tuple[Tensors, Tensor]:
-    """``lstm_step`` whose h is projected by a further weight. Reference: Sak et al. (2014), LSTM based recurrent
-    neural network architectures for large vocabulary speech recognition.
+    """``lstm_step`` whose h is projected by a further weight, the first constant.
+
+    Reference: Sak et al. (2014), LSTM based recurrent neural network architectures for large vocabulary speech
+    recognition.
     """
-    h, c = _lstm(state, x, constants[0])
-    state = _kept(x, (linear(h, constants[1], None), c), state)
+    h, c = _lstm(state, x, constants[1:])
+    state = _kept(x, (linear(h, constants[0], None), c), state)
     return state, state[0]
 
 
@@ -93,7 +131,7 @@ def gru_step(state: Tensors, x: Tensors, constants: Tensors) -> tuple[Tensors, T
     """
     h = state[0]
     xr, xz, xn = chunk(x[0], 3, 1)
-    hr, hz, hn = chunk(linear(h, constants[0], constants[1] if len(constants) > 1 else None), 3, 1)
+    hr, hz, hn = chunk(_projected(h, constants), 3, 1)
     z = sigmoid(xz + hz)
     n = tanh(xn + sigmoid(xr + hr) * hn)
     state = _kept(x, (n + z * (h - n),), state)

@@ -34,6 +34,14 @@ class _Packed(NamedTuple):
     unsorted_indices: Tensor | None
 
 
+class _Layout(NamedTuple):
+    """What a PackedSequence's tensors of integers hold."""
+
+    batch_sizes: Any
+    order: Any
+    back: Any
+
+
 class PackedSequence(_Packed):
     """Sequences, sorted by length, without padding: the elements of all at time 0, then of all at time 1, and so on.
 
@@ -57,17 +65,36 @@ class PackedSequence(_Packed):
             unsorted_indices = invert_permutation(sorted_indices)
         return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
 
+    known: _Layout | None = None
+
+    def layout(self) -> _Layout:
+        """The numbers behind the tensors, known while a function is traced if it packed the sequence itself."""
+        if self.known is None:
+            order, back = self.sorted_indices, self.unsorted_indices
+            self.known = _Layout(
+                _numbers(self.batch_sizes, "PackedSequence"),
+                None if order is None else _numbers(order, "PackedSequence"),
+                None if back is None else _numbers(back, "PackedSequence"),
+            )
+        return self.known
+
+    def with_data(self, data: Tensor) -> PackedSequence:
+        """The same sequences with other elements."""
+        packed = PackedSequence(data, *self[1:])
+        packed.known = self.known
+        return packed
+
     def to(self, *args: Any, **kwargs: Any) -> PackedSequence:
         """The same with its data converted, as ``Tensor.to`` does."""
-        return PackedSequence(self.data.to(*args, **kwargs), *self[1:])
+        return self.with_data(self.data.to(*args, **kwargs))
 
     def double(self) -> PackedSequence:
         """The same with data in float64."""
-        return PackedSequence(self.data.double(), *self[1:])
+        return self.with_data(self.data.double())
 
     def float(self) -> PackedSequence:
         """The same with data in float32."""
-        return PackedSequence(self.data.float(), *self[1:])
+        return self.with_data(self.data.float())
 
     def cpu(self) -> PackedSequence:
         """This sequence: the CPU is the only device."""
@@ -125,7 +152,11 @@ def pack_padded_sequence(
         raise ArgumentError("pack_padded_sequence: lengths must not rise; pass enforce_sorted=False")
     time, sample, batch_sizes = _places(sizes)
     data = take(input, time, sample, pattern=("array", "array"))
-    return PackedSequence(data, wrap(batch_sizes), None if order is None else wrap(order))
+    back = None if order is None else np.argsort(order)
+    tensors = (None if places is None else wrap(places) for places in (order, back))
+    packed = PackedSequence(data, wrap(batch_sizes), *tensors)
+    packed.known = _Layout(batch_sizes, order, back)
+    return packed
 
 
 def _places(sizes: Any) -> tuple[Any, Any, Any]:
@@ -147,9 +178,9 @@ def pad_packed_sequence(
         ShapeError: ``total_length`` is less than the longest length.
     """
     padded, sizes = padded_steps(sequence, padding_value, total_length)
-    if sequence.unsorted_indices is not None:
-        order = _numbers(sequence.unsorted_indices, "pad_packed_sequence")
-        padded, sizes = take(padded, order, pattern=(slice(None), "array")), sizes[order]
+    back = sequence.layout().back
+    if back is not None:
+        padded, sizes = take(padded, back, pattern=(slice(None), "array")), sizes[back]
     if batch_first:
         padded = permute(padded, dims=(1, 0, *range(2, padded._value.ndim)))
     return padded, wrap(sizes)
@@ -159,7 +190,7 @@ def padded_steps(
     sequence: PackedSequence, padding_value: float = 0.0, total_length: int | None = None
 ) -> tuple[Tensor, Any]:
     """The packed elements as (time, n, ...), samples in packed order, and their lengths."""
-    batch_sizes = _numbers(sequence.batch_sizes, "pad_packed_sequence")
+    batch_sizes = sequence.layout().batch_sizes
     n, longest = int(batch_sizes[0]), len(batch_sizes)
     if total_length is not None and total_length < longest:
         raise ShapeError(f"pad_packed_sequence: total_length {total_length} is less than the longest, {longest}")
@@ -214,11 +245,13 @@ def unpad_sequence(padded_sequences: Tensor, lengths: Any, batch_first: bool = F
 def pack_sequence(sequences: Iterable[Tensor], enforce_sorted: bool = True) -> PackedSequence:
     """Sequences (length, ...) packed; falling lengths unless ``enforce_sorted`` is False."""
     parts = list(sequences)
-    lengths = [p._value.shape[0] for p in parts]
+    lengths = [int(p._value.shape[0]) for p in parts]
     return pack_padded_sequence(pad_sequence(parts), lengths, enforce_sorted=enforce_sorted)
 
 
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
     """The inverse of ``pack_sequence``."""
-    padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
-    return unpad_sequence(padded, lengths, batch_first=True)
+    padded, sizes = padded_steps(packed_sequences)
+    back = packed_sequences.layout().back
+    order = range(len(sizes)) if back is None else back
+    return [narrow(select(padded, 1, int(i)), 0, 0, int(sizes[i])) for i in order]

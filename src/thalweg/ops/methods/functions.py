@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...core.tensor import Tensor
-from .. import elementwise, functions, shaping
+from .. import complex_numbers, elementwise, functions, shaping
 from ..base import where
 from .binding import function, operator, unary
 
@@ -281,6 +281,8 @@ class Functions:
     put = function(shaping.put)
     select_scatter = function(shaping.select_scatter)
     slice_scatter = function(shaping.slice_scatter)
+
+    angle = function(complex_numbers.angle)
 
     def polygamma(self: Any, n: int) -> Tensor:
         """The derivative of order ``n`` of digamma."""

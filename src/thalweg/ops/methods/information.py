@@ -12,7 +12,7 @@ from ...core.layouts import check_memory_format, contiguous_format
 from ...core.tape import LEAF, edge_of, mark_changed
 from ...core.tensor import Size, Tensor
 from ...errors import AutogradError, DtypeError, ShapeError
-from .. import comparing, creation, elementwise, shaping
+from .. import comparing, complex_numbers, creation, elementwise, shaping
 from .. import shape as s
 from ..dims import one_dim
 from .binding import function
@@ -190,6 +190,10 @@ class Information:
         return bool(self._extra and "retained" in self._extra)
 
     # -- new tensors of the same dtype ---------------------------------------------------------------------
+
+    @property
+    def imag(self: Any) -> Tensor:
+        return complex_numbers.imag(self)
 
     def _complex(self: Any) -> Tensor:
         """Refused: there are no complex tensors."""

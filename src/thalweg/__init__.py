@@ -6,6 +6,7 @@ https://en.wikipedia.org/wiki/Thalweg for the name.
 
 from __future__ import annotations
 
+import sys as _sys
 from math import e, inf, nan, pi
 
 from . import (
@@ -121,6 +122,7 @@ from .ops.elementwise import pow_ as pow
 from .ops.functions import *
 from .ops.in_place_functions import *
 from .ops.legacy import *
+from .ops.numpy_names import accept_numpy_names as _accept_numpy_names
 from .ops.printing import set_printoptions
 from .ops.queries import *
 from .ops.random import *
@@ -240,4 +242,5 @@ __all__ += _random.__all__
 __all__ += _shaping.__all__
 __all__ += _signal_windows.__all__
 
+_accept_numpy_names({n: globals()[n] for n in __all__}, _sys.modules[__name__])
 _explain_missing_names()

@@ -53,10 +53,13 @@ def grown(kind: type[Builder], seed: int, exact: bool, steps: int) -> list[tuple
 
 
 def normal_range(array: Any) -> Any:
-    """Numbers neither so small nor so large that results become subnormal, which native programs flush to 0."""
+    """Numbers whose products are neither subnormal, which native programs flush to 0, nor infinite.
+
+    A product that is added to something is not rounded before, so that it does not overflow before either.
+    """
     if array.dtype != np.float32:
         return array
-    small, large = np.float32(1e-30), np.float32(1e30)
+    small, large = np.float32(1e-30), np.float32(1e12)
     with np.errstate(invalid="ignore"):
         array = np.where((array != 0) & (np.abs(array) < small), np.copysign(small, array), array)
         return np.where(np.isfinite(array) & (np.abs(array) > large), np.copysign(large, array), array)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import lr_scheduler
+from . import lr_scheduler, swa_utils
 from .adadelta import Adadelta
 from .adagrad import Adagrad
 from .adam import Adam, AdamW
@@ -37,4 +37,5 @@ __all__ = [
     "Rprop",
     "RuleOptimizer",
     "lr_scheduler",
+    "swa_utils",
 ]

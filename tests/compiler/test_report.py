@@ -222,3 +222,24 @@ def test_brackets_go_only_where_they_belong_together() -> None:
     assert report._bare("(a + b)") == "a + b"
     assert report._bare("(a + b) * (c + d)") == "(a + b) * (c + d)"
     assert report._bare("exp(a)") == "exp(a)"
+
+
+def test_memory_is_known_without_a_run_and_is_shared() -> None:
+    """A chain of products of equal shapes needs two of its buffers at a time."""
+
+    @tw.compile
+    def chain(x: Any, w: Any) -> Any:
+        for _ in range(6):
+            x = (x @ w).cumsum(1)  # what stands between whole passes is stored
+        return x
+
+    x, w = tw.ones(64, 64), tw.ones(64, 64) / 64
+    chain(x, w)
+    use = chain.memory
+    each = 64 * 64 * 4
+    assert use.inputs == 2 * each
+    assert use.outputs == each
+    assert 2 * each <= use.arena < 5 * each
+    assert use.buffers == 11 * each
+    assert use.peak == use.inputs + use.outputs + use.arena
+    assert str(use).splitlines()[-1].split() == ["peak", f"{use.peak / 1e6:.3f}", "MB"]

@@ -23,7 +23,7 @@ from .arguments import ArgumentGuards
 from .graph import Graph
 from .guards import held_by, same_objects
 from .program import Executable, Program
-from .report import Text, graph_text, kernels_text, llvm_text
+from .report import MemoryUse, Text, graph_text, kernels_text, llvm_text
 from .trace import record
 from .variables import Surroundings, python_random_states
 
@@ -104,6 +104,11 @@ class Compiled:
     def llvm(self) -> Text:
         """The newest program as an LLVM module."""
         return llvm_text(self._newest_program())
+
+    @property
+    def memory(self) -> MemoryUse:
+        """How many bytes the newest program needs, and for what."""
+        return MemoryUse(self._newest_program())
 
     def profile(self, *args: Any, **kwargs: Any) -> Profile:
         """Where the time of a call with these arguments goes; all is run on copies, and nothing changes.

@@ -29,12 +29,22 @@ SUFFIX = {"float": "f32", "double": "f64"}
 
 
 class Lowered:
-    """A module and what is needed to run it."""
+    """A module and what is needed to run it.
 
-    def __init__(self, module: Module, plan: Plan, names: dict[Kernel, str], callbacks: list[Node]) -> None:
+    Attributes:
+        names: the function of each kernel.
+        before: functions that run before a kernel's region, by kernel, and for how many rows.
+        callbacks: nodes that NumPy computes.
+    """
+
+    def __init__(
+        self, module: Module, plan: Plan, names: dict[Kernel, str], before: dict[Kernel, tuple[str, int]],
+        callbacks: list[Node],
+    ) -> None:  # fmt: skip
         self.module = module
         self.plan = plan
         self.names = names
+        self.before = before
         self.callbacks = callbacks
 
 
@@ -58,7 +68,7 @@ class Lowering:
         self.callbacks: list[Node] = []
         self.by_columns: dict[Node, bool] = {}
         self.panels = Panels(self)
-        self.before: dict[Kernel, str] = {}  # functions to be called before a kernel's region
+        self.before: dict[Kernel, tuple[str, int]] = {}  # what to call before a kernel's region, for how many rows
 
     def inside(self, step: Step, prefix: str) -> Lowering:
         """One for the kernels of a loop over time, which run in one thread."""
@@ -76,7 +86,7 @@ class Lowering:
         self.module.add(entry_function(fed, self.target.attributes))
         if block_type:
             self.module.add(block_function(self.target.attributes, block_type))
-        return Lowered(self.module, self.plan, self.names, self.callbacks)
+        return Lowered(self.module, self.plan, self.names, self.before, self.callbacks)
 
     def plan_panels(self) -> None:
         """The products whose rows are cut into chunks share panels; regions use one part of the arena in turns."""
@@ -221,10 +231,7 @@ class Lowering:
         for i, region in enumerate(self.schedule.regions):
             chunk = self.plan.chunk[region]
             worth = self.plan.is_parallel(region)
-            self.panels.before(f, region.kernels, self.threads if worth else 1)
-            for kernel in region.kernels:
-                if kernel in self.before:
-                    f.call(self.before[kernel], [f.params[0]], "void", declare=False)
+            self.add_before(f, region.kernels, self.threads if worth else 1)
             if isinstance(region.kernels[0], Test):
                 self.add_test(f, region.kernels[0])
             elif chunk >= region.rows:
@@ -242,6 +249,24 @@ class Lowering:
         f.ret(integer(0))
         self.module.add(f)
         self.module.add(guarded_program("regions", self.target))
+
+    def add_before(self, f: Function, kernels: list[Kernel], threads: int) -> None:
+        """Pack what the kernels of a region need packed."""
+        for kernel in kernels:
+            if isinstance(kernel, Product) and kernel.members[0] in self.panels.offsets:
+                node = kernel.members[0]
+                packing = self.panels.packing_function(node, f"{self.names[kernel]}_pack")
+                self.module.add(packing)
+                self.before[kernel] = (packing.name, self.panels.count(node))
+            if kernel not in self.before:
+                continue
+            name, rows = self.before[kernel]
+            if threads > 1 and self.panels.is_large(kernel.members[0]):
+                chunk = integer(-(-rows // threads))
+                args = [Value(f"@{name}", "ptr"), f.params[0], integer(rows), chunk, integer(threads)]
+                f.call("tw_parallel", args, "void")
+            else:
+                f.call(name, [f.params[0], integer(0), integer(rows)], "void", declare=False)
 
     def add_test(self, f: Function, kernel: Test) -> None:
         """Return from the program if the test fails."""

@@ -90,18 +90,6 @@ class Panels:
         strides = [integer(s) for s in layout.strides]
         f.call(f"tw_pack_{SUFFIX[type]}", [integer(k), columns, source, *strides, target], "void")
 
-    def before(self, f: Function, kernels: list[Kernel], threads: int) -> None:
-        """Pack what the kernels of a region need."""
-        for kernel in kernels:
-            if not isinstance(kernel, Product) or kernel.members[0] not in self.offsets:
-                continue
-            node = kernel.members[0]
-            name = f"{self.lowering.names[kernel]}_pack"
-            self.lowering.module.add(self.packing_function(node, name))
-            count = self.count(node)
-            if threads > 1 and node.inputs[1].size >= LARGE:
-                chunk = integer(-(-count // threads))
-                args = [Value(f"@{name}", "ptr"), f.params[0], integer(count), chunk, integer(threads)]
-                f.call("tw_parallel", args, "void")
-            else:
-                f.call(name, [f.params[0], integer(0), integer(count)], "void", declare=False)
+    def is_large(self, node: Node) -> bool:
+        """Whether several threads should share the packing."""
+        return node in self.offsets and node.inputs[1].size >= LARGE

@@ -28,6 +28,7 @@ class Plan:
 
     Attributes:
         arena: bytes of the arena.
+        shared: bytes of the buffers that lie in the arena, each counted by itself.
         chunk: for each region the rows of a chunk.
         scratch: for each region the bytes of scratch that a chunk takes.
         late: outputs that could not be computed in place, and the inputs that they are copied to in the end.
@@ -44,6 +45,7 @@ class Plan:
         self.memory = memory
         self.threads = threads
         self.arena = 0
+        self.shared = 0
         self.chunk: dict[Region, int] = {}
         self.scratch: dict[Region, int] = {}
         self.work = {region: sum(work(k, layouts) for k in region.kernels) for region in schedule.regions}
@@ -143,6 +145,7 @@ class Plan:
                 live.remove(entry)
                 free = joined([*free, entry[1:]])
             size = -(-max(node.size * node.dtype.itemsize, 1) // ALIGN) * ALIGN
+            self.shared += size
             start = take(free, size)
             if start is None:
                 start = self.arena

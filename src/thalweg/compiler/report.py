@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .native_program import Native
     from .program import Program
 
-__all__ = ["Text", "formulas", "graph_text", "kernels_text", "llvm_text", "native", "numbering"]
+__all__ = ["MemoryUse", "Text", "formulas", "graph_text", "kernels_text", "llvm_text", "native", "numbering"]
 
 INFIX = {
     "add": "+", "sub": "-", "mul": "*", "safe_mul": "*", "div": "/", "matmul": "@", "eq": "==", "ne": "!=", "lt": "<",
@@ -51,6 +51,47 @@ def kernels_text(program: Program) -> Text:
 def llvm_text(program: Program) -> Text:
     """The program as an LLVM module."""
     return Text(native(program).text)
+
+
+class MemoryUse:
+    """The bytes that a program needs; it prints as a table.
+
+    Attributes:
+        inputs: of the arrays that it reads, among them those that it changes in place.
+        outputs: of the arrays that it makes anew for each call.
+        arena: of everything in between: the peak, since buffers take the places of those that are not needed any more.
+        buffers: of the same buffers, each counted by itself.
+        scratch: of each thread, on its stack.
+    """
+
+    def __init__(self, program: Program) -> None:
+        code = native(program)
+        plan = code.lowered.plan
+        updated = len(program.recording.writes)
+        self.inputs = sum(x.size * x.dtype.itemsize for x in code.graph.inputs)
+        self.outputs = sum(y.size * y.dtype.itemsize for y in code.graph.outputs[updated:])
+        self.arena = plan.arena
+        self.buffers = max(plan.shared, plan.arena)
+        self.scratch = max(plan.scratch.values(), default=0)
+
+    @property
+    def peak(self) -> int:
+        """Bytes of all arrays and of the arena together."""
+        return self.inputs + self.outputs + self.arena
+
+    def __repr__(self) -> str:
+        rows = [
+            ("read and changed", self.inputs, ""),
+            ("made for each call", self.outputs, ""),
+            ("in between, at most", self.arena, f"in place of {_megabytes(self.buffers)} of buffers"),
+            ("scratch of a thread", self.scratch, ""),
+            ("peak", self.peak, ""),
+        ]
+        return "\n".join(f"{name:<20} {_megabytes(size):>12}  {note}".rstrip() for name, size, note in rows)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.3f} MB"
 
 
 def native(program: Program) -> Native:

@@ -67,7 +67,7 @@ def scan_function(outer: Lowering, kernel: Kernel, name: str) -> Function:
     before = code.packing(f"{name}_pack")
     if before is not None:
         outer.module.add(before)
-        outer.before[kernel] = before.name
+        outer.before[kernel] = (before.name, 1)
     return code.write()
 
 
@@ -101,7 +101,7 @@ class _ScanCode:
         panels = self.inner.panels
         if not panels.offsets:
             return None
-        f = Function(name, [("ptr", "ctx")], attributes=self.outer.target.attributes)
+        f = Function(name, [("ptr", "ctx"), ("i64", "low"), ("i64", "high")], attributes=self.outer.target.attributes)
         for node, offset in panels.offsets.items():
             layout = self.step.layouts[node.inputs[1]]
             source = self.node.inputs[self.step.graph.inputs.index(layout.root)]

@@ -73,7 +73,18 @@ class _Table:
         regions: list[list[int]] = []
         kernels: list[list[int]] = []
         chunks: list[int] = []  # of each kernel
+        self.owners: list[int] = []  # for each function the kernel that it runs for
+        done = 0
         for region in code.schedule.regions:
+            for i, kernel in enumerate(region.kernels):
+                if kernel in code.lowered.before:
+                    name, rows = code.lowered.before[kernel]
+                    regions.append([len(kernels), len(kernels) + 1, rows, rows, 1])
+                    kernels.append([code.code.address(name), False])
+                    chunks.append(1)
+                    self.owners.append(done + i)
+            self.owners += range(done, done + len(region.kernels))
+            done += len(region.kernels)
             chunk = max(plan.chunk[region], 1)
             parts = max(1, -(-region.rows // chunk))
             first = len(kernels)
@@ -94,7 +105,10 @@ class _Table:
         start = time.perf_counter()
         ticks, total = _run(self.regions, self.kernels, self.scratch.ctypes.data, self.context, repeats)
         second = (time.perf_counter() - start) / max(total, 1)
-        return (ticks - self.clock) * second
+        seconds = np.zeros((len(ticks), max(self.owners, default=-1) + 1))
+        for i, owner in enumerate(self.owners):
+            seconds[:, owner] += (ticks[:, i] - self.clock[i]) * second
+        return seconds
 
 
 def _run(regions: Any, kernels: Any, scratch: int, context: int, repeats: int) -> tuple[Any, int]:

@@ -488,3 +488,24 @@ def test_copies():
         copy.deepcopy(x * 2)
     c = (x * 2).clone()
     assert c.requires_grad and not np.shares_memory(c.detach().numpy(), x.detach().numpy())
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "amax", "argmax", "cumsum", "softmax", "sort", "std", "any", "prod"])
+def test_numpys_names_of_arguments(name):
+    x = tw.tensor([[1.0, 3.0, 2.0], [4.0, 0.0, 5.0]])
+    for call in (getattr(tw, name), getattr(tw.Tensor, name)):
+        for a, b in zip(_parts(call(x, axis=1)), _parts(call(x, dim=1)), strict=True):
+            assert a.tolist() == b.tolist()
+        with pytest.raises(TypeError, match="both dim and axis"):
+            call(x, axis=1, dim=1)
+
+
+def _parts(result):
+    return result if isinstance(result, tuple) else (result,)
+
+
+def test_numpys_keepdims():
+    x = tw.ones(2, 3)
+    assert x.sum(axis=(0, 1), keepdims=True).shape == tw.mean(x, axis=[0, 1], keepdims=True).shape == (1, 1)
+    assert tw.cat([x, x], axis=1).shape == (2, 6) and tw.stack([x, x], axis=2).shape == (2, 3, 2)
+    assert tw.max(x, axis=0, keepdims=True).values.shape == (1, 3)

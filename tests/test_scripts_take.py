@@ -272,3 +272,23 @@ def test_methods_and_layers_that_make_tensors_take_a_device():
         make(tw.device("cpu"))
         with pytest.raises(DeviceError, match="cuda"):
             make("cuda")
+
+
+def test_wrappers_of_older_scripts():
+    model = tw.nn.DataParallel(tw.nn.Linear(2, 1))
+    x = tw.autograd.Variable(tw.ones(3, 2), requires_grad=True)
+    assert model(x).tolist() == model.module(x).tolist() and isinstance(x, tw.autograd.Variable) and x.is_leaf
+    assert not tw.autograd.Variable(tw.ones(1)).requires_grad
+    with pytest.raises(DeviceError):
+        tw.nn.DataParallel(model, device_ids=[0, 1])
+
+
+def test_several_processes_are_refused():
+    assert not tw.distributed.is_initialized()
+    for call in (
+        tw.distributed.get_rank, tw.distributed.get_world_size, tw.distributed.barrier,
+        tw.distributed.destroy_process_group, lambda: tw.distributed.init_process_group("nccl"),
+        lambda: tw.nn.parallel.DistributedDataParallel(tw.nn.Linear(1, 1), device_ids=[0]),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match="process"):
+            call()

@@ -6,6 +6,7 @@ https://en.wikipedia.org/wiki/Thalweg for the name.
 
 from __future__ import annotations
 
+import sys as _sys
 from math import e, inf, nan, pi
 
 from . import (
@@ -15,6 +16,7 @@ from . import (
     backends,
     cuda,
     distributed,
+    distributions,
     func,
     io,
     linalg,
@@ -124,6 +126,7 @@ from .ops.elementwise import pow_ as pow
 from .ops.functions import *
 from .ops.in_place_functions import *
 from .ops.legacy import *
+from .ops.numpy_names import accept_numpy_names as _accept_numpy_names
 from .ops.printing import set_printoptions
 from .ops.queries import *
 from .ops.random import *
@@ -155,7 +158,7 @@ __all__ = [
     "compile",
     "cos",
     "cuda",
-    "distributed",
+    "distributed", "distributions",
     "double",
     "e",
     "eq",
@@ -245,4 +248,5 @@ __all__ += _random.__all__
 __all__ += _shaping.__all__
 __all__ += _signal_windows.__all__
 
+_accept_numpy_names({n: globals()[n] for n in __all__}, _sys.modules[__name__])
 _explain_missing_names()

@@ -37,7 +37,7 @@ SPACES = {
 # Names that have nothing to compare: modes, information about the process, and what only the two share in name.
 NOT_COMPARED = {
     "": {"compile", "get_num_threads", "set_num_threads", "inference_mode", "set_printoptions"},
-    "Tensor": {"data_ptr"},
+    "Tensor": {"data_ptr", "pin_memory"},
 }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from ..core.modes import (
     no_grad,
     set_grad_enabled,
 )
+from ..ops.legacy import Variable
 from . import forward_ad, functional
 from .function import Function, FunctionCtx, once_differentiable
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
@@ -18,6 +19,7 @@ __all__ = [
     "Function",
     "FunctionCtx",
     "GradcheckError",
+    "Variable",
     "backward",
     "enable_grad",
     "forward_ad",

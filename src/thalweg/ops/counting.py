@@ -18,7 +18,6 @@ from .base import convert
 from .broadcast import reshape, sum_
 from .dims import one_dim
 from .index import take_adjoint
-from .numpy_names import numpy_names
 from .products import matmul
 from .reductions import mean
 from .shape import permute
@@ -36,7 +35,6 @@ def concrete(x: Tensor, name: str) -> Any:
     raise ArgumentError(f"{message}: inside vmap each sample would have a shape of its own")
 
 
-@numpy_names
 def unique(
     input: Tensor,
     sorted: bool = True,
@@ -70,7 +68,6 @@ def _with_extras(found: Any, inverse: Any, counts: Any, return_inverse: bool, re
     return parts[0] if len(parts) == 1 else tuple(parts)
 
 
-@numpy_names
 def unique_consecutive(
     input: Tensor, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
 ) -> Any:

@@ -18,7 +18,6 @@ from .base import convert
 from .broadcast import reshape as reshape_to
 from .dims import one_dim
 from .index import take
-from .numpy_names import numpy_names
 from .reshaping import atleast_1d, atleast_2d, atleast_3d, broadcast_tensors, unsqueeze
 
 __all__ = [
@@ -28,7 +27,6 @@ __all__ = [
 ]  # fmt: skip
 
 
-@numpy_names
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors one after the other along ``dim``."""
     parts = list(tensors)
@@ -51,7 +49,6 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 concat = concatenate = cat
 
 
-@numpy_names
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """The tensors, all of one shape, along a new axis."""
     parts = list(tensors)
@@ -63,7 +60,6 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     return cat([unsqueeze(x, dim) for x in parts], one_dim(dim, parts[0]._value.ndim + 1, "stack"))
 
 
-@numpy_names
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """The positions start … start + length - 1 along ``dim``; a view."""
     d = one_dim(dim, input._value.ndim, "narrow")
@@ -74,7 +70,6 @@ def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     return s.index(input, index=(slice(None),) * d + (slice(start, start + length),))
 
 
-@numpy_names
 def select(input: Tensor, dim: int, index: int) -> Tensor:
     """One position along ``dim``, whose axis disappears; a view."""
     d = one_dim(dim, input._value.ndim, "select")
@@ -84,7 +79,6 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
     return s.index(input, index=(slice(None),) * d + (int(index),))
 
 
-@numpy_names
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of consecutive pieces along ``dim``: all of one size (the last may be smaller), or of given sizes."""
     d = one_dim(dim, tensor._value.ndim, "split")
@@ -102,7 +96,6 @@ def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Te
     return tuple(narrow(tensor, d, int(a), m) for a, m in zip(starts, sections, strict=False))
 
 
-@numpy_names
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most ``chunks`` pieces of equal size along ``dim``; the last may be smaller."""
     if chunks < 1:
@@ -111,7 +104,6 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split(input, max(-(-n // chunks), 1), dim) if n else (input,)
 
 
-@numpy_names
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """All positions along ``dim``, as views without that axis."""
     d = one_dim(dim, input._value.ndim, "unbind")
@@ -122,13 +114,11 @@ split_with_sizes = unsafe_split = split
 unsafe_chunk = chunk
 
 
-@numpy_names
 def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """``narrow`` as a copy."""
     return s.copy(narrow(input, dim, start, length))
 
 
-@numpy_names
 def tensor_split(input: Tensor, indices_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """So many parts whose sizes differ by at most 1, the larger first; or the parts between given places."""
     d = one_dim(dim, input._value.ndim, "tensor_split")

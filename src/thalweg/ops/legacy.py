@@ -83,6 +83,28 @@ _TYPES = (
 )  # fmt: skip
 
 
+class VariableType:
+    """PyTorch's wrapper from before tensors had gradients: calling it gives a tensor, and every tensor is one.
+
+    >>> import thalweg as tw
+    >>> tw.autograd.Variable(tw.ones(1), requires_grad=True)
+    tensor([1.], requires_grad=True)
+    """
+
+    __name__ = __qualname__ = "Variable"
+    __module__ = "thalweg.autograd"
+
+    def __call__(self, data: Any, requires_grad: bool = False, volatile: bool = False) -> Tensor:
+        x = data.detach() if isinstance(data, Tensor) else tensor(data)
+        return x.requires_grad_() if requires_grad else x
+
+    def __instancecheck__(self, instance: Any) -> bool:
+        return isinstance(instance, Tensor)
+
+
+Variable = VariableType()
+
+
 def type_of(x: Tensor) -> TensorType:
     """The type that ``x`` belongs to."""
     return next(t for t in _TYPES if t.dtype is x.dtype)

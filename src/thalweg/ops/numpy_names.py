@@ -1,32 +1,44 @@
-"""NumPy's names of arguments beside PyTorch's: ``axis`` for dim, ``keepdims`` for keepdim."""
+"""NumPy's names ``axis`` and ``keepdims`` for ``dim`` and ``keepdim``, which PyTorch's functions take too."""
 
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from types import FunctionType
+from typing import Any
 
-__all__ = ["numpy_names"]
+__all__ = ["accept_numpy_names"]
 
-F = TypeVar("F", bound=Callable[..., Any])
+_NAMES = {"axis": "dim", "keepdims": "keepdim"}
 
 
-def numpy_names(function: F) -> F:
-    """A function of ``dim`` (and ``keepdim``) that can be called with ``axis`` (and ``keepdims``) instead.
-
-    >>> import thalweg as tw
-    >>> tw.ones(2, 3).sum(axis=1, keepdims=True)
-    tensor([[3.],
-            [3.]])
-    """
+def _translating(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` with both names for its arguments."""
 
     @functools.wraps(function)
-    def named(*args: Any, **kwargs: Any) -> Any:
-        if kwargs:
-            if "axis" in kwargs:
-                kwargs["dim"] = kwargs.pop("axis")
-            if "keepdims" in kwargs:
-                kwargs["keepdim"] = kwargs.pop("keepdims")
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if kwargs and not _NAMES.keys().isdisjoint(kwargs):
+            kwargs = _translated(function, kwargs)
         return function(*args, **kwargs)
 
-    return cast("F", named)
+    return wrapper
+
+
+def _translated(function: Callable[..., Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+    for numpy_name, name in _NAMES.items():
+        if numpy_name in kwargs:
+            if name in kwargs:
+                raise TypeError(f"{function.__name__}: got both {name} and {numpy_name}, which mean the same")
+            kwargs[name] = kwargs.pop(numpy_name)
+    return kwargs
+
+
+def accept_numpy_names(names: dict[str, Any], owner: Any) -> None:
+    """Give ``owner`` a version that takes NumPy's names for each of these functions that has an argument ``dim``.
+
+    The functions themselves are left alone: what calls them inside pays nothing.
+    """
+    for name, function in names.items():
+        if isinstance(function, FunctionType) and "dim" in inspect.signature(function).parameters:
+            setattr(owner, name, _translating(function))

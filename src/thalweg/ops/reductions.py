@@ -18,7 +18,6 @@ from .broadcast import count, reshape, sum_
 from .broadcast import mean as mean_
 from .dims import all_dims, one_dim
 from .index import gather
-from .numpy_names import numpy_names
 
 __all__ = [
     "ValuesAndIndices", "all", "amax", "amin", "aminmax", "any", "argmax", "argmin", "count_nonzero", "dist",
@@ -29,7 +28,6 @@ __all__ = [
 Dim = int | Sequence[int] | None
 
 
-@numpy_names
 def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """The sum over ``dim`` (all axes by default); integers and booleans add up as int64.
 
@@ -41,7 +39,6 @@ def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: dtype |
     return sum_(x, dims=all_dims(dim, x._value.ndim, "sum"), keepdim=keepdim)
 
 
-@numpy_names
 def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """The average over ``dim`` (all axes by default); NaN where there is nothing to average."""
     x = input if dtype is None else convert(input, dtype=as_numpy_dtype(dtype))
@@ -62,7 +59,6 @@ def _spread_arguments(dim: Any, unbiased: Any, correction: Any, name: str) -> tu
     return dim, correction
 
 
-@numpy_names
 def var(
     input: Tensor,
     dim: Dim = None,
@@ -82,7 +78,6 @@ def var(
     return e.div(total, float(divisor)) if divisor > 0 else total * math.nan
 
 
-@numpy_names
 def std(
     input: Tensor,
     dim: Dim = None,
@@ -100,20 +95,17 @@ def _root(variance: Tensor) -> Tensor:
     return where(flat, 0.0, e.sqrt(where(flat, 1.0, variance)))
 
 
-@numpy_names
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """The product over one axis, or over all."""
     x = input if dtype is None else convert(input, dtype=as_numpy_dtype(dtype))
     return reduce.prod(x, dims=all_dims(dim, x._value.ndim, "prod"), keepdim=keepdim)
 
 
-@numpy_names
 def amax(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
     """The largest element over ``dim``; equal ones share the gradient evenly."""
     return reduce.amax(input, dims=all_dims(dim, input._value.ndim, "amax"), keepdim=keepdim)
 
 
-@numpy_names
 def amin(input: Tensor, dim: Any = (), keepdim: bool = False) -> Tensor:
     """The smallest element over ``dim``; equal ones share the gradient evenly."""
     return reduce.amin(input, dims=all_dims(dim, input._value.ndim, "amin"), keepdim=keepdim)
@@ -126,13 +118,11 @@ class ValuesAndIndices(NamedTuple):
     indices: Tensor
 
 
-@numpy_names
 def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The largest element; with ``dim`` a pair (values, indices); with a tensor the elementwise maximum."""
     return _extremum(input, dim, keepdim, e.maximum, amax, reduce.argmax)
 
 
-@numpy_names
 def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The smallest element; with ``dim`` a pair (values, indices); with a tensor the elementwise minimum."""
     return _extremum(input, dim, keepdim, e.minimum, amin, reduce.argmin)
@@ -154,13 +144,11 @@ def _extremum(input: Tensor, dim: Any, keepdim: bool, binary: Any, full: Any, po
     return ValuesAndIndices(reshape(values, shape=shape), reshape(indices, shape=shape))
 
 
-@numpy_names
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The position of the largest element: in the flattened tensor, or along ``dim``."""
     return _arg(input, dim, keepdim, reduce.argmax)
 
 
-@numpy_names
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """The position of the smallest element: in the flattened tensor, or along ``dim``."""
     return _arg(input, dim, keepdim, reduce.argmin)
@@ -174,19 +162,16 @@ def _arg(input: Tensor, dim: int | None, keepdim: bool, position: Any) -> Tensor
     return position(x, dim=one_dim(dim, x._value.ndim, "argmax"), keepdim=keepdim)
 
 
-@numpy_names
 def any(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """True where one of the elements over ``dim`` is non-zero."""
     return reduce.any_(input, dims=all_dims(dim, input._value.ndim, "any"), keepdim=keepdim)
 
 
-@numpy_names
 def all(input: Tensor, dim: Any = None, keepdim: bool = False) -> Tensor:
     """True where all elements over ``dim`` are non-zero."""
     return reduce.all_(input, dims=all_dims(dim, input._value.ndim, "all"), keepdim=keepdim)
 
 
-@numpy_names
 def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     """log(sum(exp(x))) over ``dim``, without overflow; -inf where there is nothing to add.
 
@@ -205,13 +190,11 @@ def logsumexp(input: Tensor, dim: Any, keepdim: bool = False) -> Tensor:
     return log + (top if keepdim else reshape(top, shape=total._value.shape))
 
 
-@numpy_names
 def softmax(input: Tensor, dim: int | None = None, dtype: dtype | None = None) -> Tensor:
     """exp(x) / sum(exp(x)) along ``dim``."""
     return _row_wise(rows.softmax, input, dim, dtype, "softmax")
 
 
-@numpy_names
 def log_softmax(input: Tensor, dim: int | None = None, dtype: dtype | None = None) -> Tensor:
     """log(softmax(x)) along ``dim``, without overflow."""
     return _row_wise(rows.log_softmax, input, dim, dtype, "log_softmax")
@@ -232,7 +215,6 @@ def _row_wise(primitive: Any, input: Tensor, dim: int | None, dtype: dtype | Non
     return primitive(x, dim=one_dim(dim, ndim, name))
 
 
-@numpy_names
 def norm(
     input: Tensor, p: Any = "fro", dim: Dim = None, keepdim: bool = False, *, dtype: dtype | None = None
 ) -> Tensor:
@@ -279,21 +261,18 @@ class Extremes(NamedTuple):
     max: Tensor
 
 
-@numpy_names
 def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Extremes:
     """The smallest and the largest element over ``dim``."""
     dims = () if dim is None else dim
     return Extremes(amin(input, dims, keepdim), amax(input, dims, keepdim))
 
 
-@numpy_names
 def std_mean(input: Tensor, dim: Dim = None, unbiased: bool | None = None, keepdim: bool = False, **kwargs: Any) -> Any:
     """The standard deviation (see ``std``) and the mean."""
     variance, average = var_mean(input, dim, unbiased, keepdim, **kwargs)
     return _root(variance), average
 
 
-@numpy_names
 def var_mean(
     input: Tensor,
     dim: Dim = None,
@@ -307,7 +286,6 @@ def var_mean(
     return variance, mean(input, None if isinstance(dim, bool) else dim, keepdim)
 
 
-@numpy_names
 def nansum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """The sum of what is not NaN."""
     return sum(_without_nan(input), dim, keepdim, dtype=dtype)
@@ -317,7 +295,6 @@ def _without_nan(x: Tensor) -> Tensor:
     return where(e.isnan(x), 0.0, x) if x._value.dtype.kind == "f" else x
 
 
-@numpy_names
 def nanmean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: dtype | None = None) -> Tensor:
     """The average of what is not NaN."""
     total = nansum(input, dim, keepdim, dtype=dtype)
@@ -327,7 +304,6 @@ def nanmean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: dty
     return total / sum(present, dim, keepdim)
 
 
-@numpy_names
 def count_nonzero(input: Tensor, dim: Dim = None) -> Tensor:
     """How many elements over ``dim`` are not 0."""
     return sum(e.ne(input.detach(), 0), dim)
@@ -338,7 +314,6 @@ def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     return norm(input - other, p)
 
 
-@numpy_names
 def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     """Each part along ``dim`` scaled down to the p-norm ``maxnorm`` if its norm is larger."""
     if input._value.ndim < 2:

@@ -17,7 +17,6 @@ from .broadcast import reshape as reshape_to
 from .broadcast import sum_to
 from .dims import all_dims, one_dim
 from .index import take
-from .numpy_names import numpy_names
 
 __all__ = [
     "as_strided", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_shapes", "broadcast_tensors", "broadcast_to",
@@ -86,7 +85,6 @@ def _reinterpreted(input: Tensor, kind: dtype) -> Tensor:
     return wrap(value.view(target) if value.flags.c_contiguous else value.copy(order="C").view(target))
 
 
-@numpy_names
 def stride(input: Tensor, dim: int | None = None) -> Any:
     """For each axis (or for ``dim``), the number of elements in memory from one position to the next."""
     item = input._value.itemsize
@@ -107,7 +105,6 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return reshape_to(input, shape=(*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
 
 
-@numpy_names
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """One axis as several, whose sizes multiply to its size."""
     shape = input._value.shape
@@ -156,7 +153,6 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
 moveaxis = movedim
 
 
-@numpy_names
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """Without the axes of size 1, or without those of ``dim`` that have size 1."""
     shape = input._value.shape
@@ -164,7 +160,6 @@ def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     return reshape_to(input, shape=tuple(n for i, n in enumerate(shape) if i not in dims or n != 1))
 
 
-@numpy_names
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """With a new axis of size 1 at ``dim``."""
     shape = input._value.shape
@@ -279,7 +274,6 @@ def broadcast_shapes(*shapes: Any) -> Size:
         raise ShapeError(f"broadcast_shapes: {', '.join(map(str, shapes))} can't be broadcast together") from None
 
 
-@numpy_names
 def repeat_interleave(
     input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:

@@ -16,7 +16,6 @@ from .base import convert
 from .broadcast import reshape, sum_
 from .dims import one_dim
 from .index import gather
-from .numpy_names import numpy_names
 from .reductions import ValuesAndIndices
 from .shape import cat, index
 
@@ -26,13 +25,11 @@ __all__ = [
 ]  # fmt: skip
 
 
-@numpy_names
 def cumsum(input: Tensor, dim: int, *, dtype: dtype | None = None) -> Tensor:
     """The running sum along ``dim``."""
     return _running(reduce.cumsum, input, dim, dtype, "cumsum")
 
 
-@numpy_names
 def cumprod(input: Tensor, dim: int, *, dtype: dtype | None = None) -> Tensor:
     """The running product along ``dim``."""
     return _running(ordering.cumprod, input, dim, dtype, "cumprod")
@@ -46,7 +43,6 @@ def _running(primitive: Any, input: Tensor, dim: int, dtype: dtype | None, name:
     return primitive(x, dim=d)
 
 
-@numpy_names
 def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     """log(cumsum(exp(x))) along ``dim`` without overflow, in log2(n) steps that add twice as many elements each."""
     x = input if input._value.dtype.kind == "f" else convert(input, dtype=default_float())
@@ -60,13 +56,11 @@ def logcumsumexp(input: Tensor, dim: int) -> Tensor:
     return x if x is not input else input.clone()
 
 
-@numpy_names
 def cummax(input: Tensor, dim: int) -> ValuesAndIndices:
     """The largest element up to each place along ``dim``, and where it stands (the last of equal ones)."""
     return _running_extreme(ordering.cumargmax, input, dim, "cummax")
 
 
-@numpy_names
 def cummin(input: Tensor, dim: int) -> ValuesAndIndices:
     """The smallest element up to each place along ``dim``, and where it stands (the last of equal ones)."""
     return _running_extreme(ordering.cumargmin, input, dim, "cummin")
@@ -84,7 +78,6 @@ def _slice(x: Any, d: int, start: int | None, stop: int | None) -> Any:
     return index(x, index=(slice(None),) * d + (slice(start, stop),))
 
 
-@numpy_names
 def diff(
     input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None, append: Tensor | None = None
 ) -> Tensor:
@@ -101,7 +94,6 @@ def diff(
     return x if x is not input else input.clone()
 
 
-@numpy_names
 def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = -1) -> Tensor:
     """The integral of y along ``dim`` by the trapezoid rule, over places ``x`` or at distances ``dx`` (1)."""
     d, areas = _trapezoids(y, x, dx, dim, "trapezoid")
@@ -111,7 +103,6 @@ def trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = 
 trapz = trapezoid
 
 
-@numpy_names
 def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Any = None, dim: int = -1) -> Tensor:
     """The integral of y from the first place to each of the others, by the trapezoid rule."""
     d, areas = _trapezoids(y, x, dx, dim, "cumulative_trapezoid")
@@ -133,7 +124,6 @@ def _trapezoids(y: Tensor, x: Tensor | None, dx: Any, dim: int, name: str) -> tu
     return d, total * diff(x, dim=dim) * 0.5
 
 
-@numpy_names
 def gradient(input: Tensor, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> tuple[Tensor, ...]:
     """Slopes along axes from central differences, one-sided at the ends; ``spacing`` is a number for all or for each.
 

@@ -16,7 +16,6 @@ from .base import convert, where
 from .broadcast import expand, reshape
 from .dims import one_dim
 from .extremes import scatter_extreme, scatter_multiply
-from .numpy_names import numpy_names
 from .selecting import check_index, check_places, cropped, flat_places
 
 __all__ = [
@@ -25,7 +24,6 @@ __all__ = [
 ]  # fmt: skip
 
 
-@numpy_names
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """``input`` with src[i][j][k] added at [index[i][j][k]][j][k] for dim 0, and so for the others.
 
@@ -42,7 +40,6 @@ def _same_dtype(src: Tensor, input: Tensor, name: str) -> None:
         raise DtypeError(f"{name}: src is {src.dtype} but input is {input.dtype}; convert one of them")
 
 
-@numpy_names
 def scatter(
     input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: Any = None, reduce: str | None = None
 ) -> Tensor:
@@ -83,7 +80,6 @@ def _as_vector(x: Any) -> Any:
 _REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
 
 
-@numpy_names
 def scatter_reduce(
     input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
 ) -> Tensor:
@@ -149,19 +145,16 @@ def _put_slices(input: Tensor, dim: int, index: Tensor, source: Any, accumulate:
     return y if input._value.ndim else reshape(y, shape=())
 
 
-@numpy_names
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """``input`` with the slices of ``source`` (times ``alpha``) added at the positions ``index`` along ``dim``."""
     return _put_slices(input, dim, index, source if alpha == 1 else source * alpha, True, "index_add")
 
 
-@numpy_names
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """``input`` with the slices of ``source`` written at the positions ``index`` along ``dim``."""
     return _put_slices(input, dim, index, source, False, "index_copy")
 
 
-@numpy_names
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     """``input`` with a number written at the positions ``index`` along ``dim``."""
     x, _, pattern = _slices(input, dim, index, "index_fill")
@@ -176,7 +169,6 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     return y if input._value.ndim else reshape(y, shape=())
 
 
-@numpy_names
 def index_reduce(
     input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True
 ) -> Tensor:
@@ -211,14 +203,12 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     return reshape(y, shape=input._value.shape)
 
 
-@numpy_names
 def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """``input`` with ``src`` at one position along ``dim``."""
     d = one_dim(dim, input._value.ndim, "select_scatter")
     return _with_view(input, src, (slice(None),) * d + (int(index),), "select_scatter")
 
 
-@numpy_names
 def slice_scatter(
     input: Tensor, src: Tensor, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
 ) -> Tensor:

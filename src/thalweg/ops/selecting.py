@@ -17,7 +17,6 @@ from .base import convert, where
 from .broadcast import reshape as reshape_to
 from .comparing import logical_mask
 from .dims import one_dim
-from .numpy_names import numpy_names
 from .ranges import check_range
 from .reshaping import broadcast_tensors, expand, reshape
 
@@ -51,7 +50,6 @@ def check_places(input: Tensor, dim: int, index: Tensor, src: Tensor | None, nam
     return d
 
 
-@numpy_names
 def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """out[i][j][k] = input[index[i][j][k]][j][k] for dim 0, and so for the others."""
     return indexed.gather(input, index, dim=check_places(input, dim, index, None, "gather"))
@@ -64,7 +62,6 @@ def cropped(src: Tensor, index: Tensor) -> Tensor:
     return s.index(src, index=tuple(slice(0, n) for n in index._value.shape))
 
 
-@numpy_names
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """The positions in the vector ``index`` along ``dim``; a copy."""
     if not input._value.ndim:
@@ -75,7 +72,6 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     return indexed.take(input, reshape_to(index, shape=(index._value.size,)), pattern=pattern)
 
 
-@numpy_names
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """``gather`` whose index and input broadcast against each other."""
     if dim is None:

@@ -14,7 +14,6 @@ from .base import convert, where
 from .broadcast import reshape, sum_
 from .dims import one_dim
 from .index import gather
-from .numpy_names import numpy_names
 from .reductions import ValuesAndIndices
 from .shape import index, permute
 
@@ -29,7 +28,6 @@ def _order(input: Tensor, d: int, descending: bool) -> Tensor:
     return result
 
 
-@numpy_names
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> ValuesAndIndices:
     """The elements in order along ``dim``, and where they stood; equal ones keep their order, NaN is largest.
 
@@ -44,7 +42,6 @@ def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = 
     return ValuesAndIndices(gather(input, indices, dim=d), indices)
 
 
-@numpy_names
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """The positions that sort ``input`` along ``dim``."""
     return sort(input.detach(), dim, descending, stable).indices
@@ -55,7 +52,6 @@ def msort(input: Tensor) -> Tensor:
     return sort(input, 0).values
 
 
-@numpy_names
 def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> ValuesAndIndices:
     """The ``k`` largest (or smallest) elements along ``dim`` in order, and where they stood."""
     d = one_dim(dim, input._value.ndim, "topk")
@@ -77,7 +73,6 @@ def _picked(input: Tensor, d: int, indices: Tensor, keepdim: bool) -> ValuesAndI
     return ValuesAndIndices(reshape(values, shape=shape), reshape(indices, shape=shape))
 
 
-@numpy_names
 def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> ValuesAndIndices:
     """The k-th smallest element along ``dim`` (k from 1), and where it stands."""
     d = one_dim(dim, input._value.ndim, "kthvalue")
@@ -90,13 +85,11 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Val
     return _picked(input, d, index(_order(input, d, False), index=place), keepdim)
 
 
-@numpy_names
 def median(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """The lower median: of all elements, or along ``dim`` as (values, indices). NaN if there is one."""
     return _median(input, dim, keepdim, ignore_nan=False)
 
 
-@numpy_names
 def nanmedian(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """The lower median of what is not NaN: of all elements, or along ``dim`` as (values, indices)."""
     return _median(input, dim, keepdim, ignore_nan=True)
@@ -122,7 +115,6 @@ def _median(input: Tensor, dim: int | None, keepdim: bool, ignore_nan: bool) -> 
     return _picked(input, d, gather(_order(input, d, False), place, dim=d), keepdim)
 
 
-@numpy_names
 def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> ValuesAndIndices:
     """The most frequent element along ``dim``, the smallest of several, and where it stands last."""
     d = one_dim(dim, input._value.ndim, "mode")
@@ -142,7 +134,6 @@ def mode(input: Tensor, dim: int = -1, keepdim: bool = False) -> ValuesAndIndice
 _INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
-@numpy_names
 def quantile(
     input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> Tensor:
@@ -153,7 +144,6 @@ def quantile(
     return _quantile(input, q, dim, keepdim, interpolation, "quantile")
 
 
-@numpy_names
 def nanquantile(
     input: Tensor, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> Tensor:

@@ -101,6 +101,7 @@ class Optimizer:
     def __repr__(self) -> str:
         lines = [f"{self._name()} ("]
         for i, group in enumerate(self.param_groups):
+            lines.extend([""] * (i > 0))
             lines.append(f"Parameter Group {i}")
             lines.extend(f"    {key}: {group[key]}" for key in sorted(group) if key != "params")
         return "\n".join([*lines, ")"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...core.tensor import Tensor
 from ...missing import mark_methods
 from .. import shaping
+from ..numpy_names import accept_numpy_names
 from .binding import IN_PLACE, in_place
 from .changes import InPlace
 from .conversions import Conversions
@@ -31,6 +32,7 @@ def install() -> None:
             elif name not in own:
                 setattr(Tensor, name, method)
     Tensor.stack = staticmethod(shaping.stack)  # type: ignore[attr-defined]
+    accept_numpy_names({n: m for n, m in vars(Tensor).items() if not n.startswith("_")}, Tensor)
     mark_methods(Tensor)
 
 

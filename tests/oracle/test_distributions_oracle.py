@@ -1,0 +1,99 @@
+"""Distributions: log-probabilities, entropies, moments, divergences and their gradients, as PyTorch's."""
+
+import numpy as np
+import pytest
+
+import thalweg as tw
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.oracle
+
+RNG = np.random.default_rng(0)
+A, B = RNG.normal(size=(3, 4)), RNG.normal(size=(3, 4))
+P, Q = RNG.uniform(0.1, 0.9, (3, 4)), RNG.uniform(0.1, 0.9, (3, 4))
+L = np.tril(RNG.normal(size=(3, 4, 4)), -1) + 1.5 * np.eye(4)
+S = L @ L.swapaxes(-1, -2)
+K = RNG.integers(0, 4, (5, 3))
+X = RNG.normal(size=(5, 3, 4))
+
+# name, keyword arguments, a value, keyword arguments of another one for the divergence
+CASES = [
+    ("Normal", {"loc": A, "scale": P}, X, {"loc": B, "scale": Q}),
+    ("Normal", {"loc": A, "scale": P[:1]}, X, {"loc": B[:, :1], "scale": Q}),
+    ("Bernoulli", {"probs": P}, (X > 0).astype(float), {"logits": A}),
+    ("Bernoulli", {"logits": A}, (X > 0).astype(float), {"probs": P}),
+    ("Bernoulli", {"logits": 8 * A}, (X > 0).astype(float), None),
+    ("Categorical", {"probs": P}, K, {"logits": A}),
+    ("Categorical", {"logits": A}, K, {"probs": P}),
+    ("Categorical", {"logits": A[0]}, K, None),
+    ("Uniform", {"low": A, "high": A + P}, A + P * 0.5, None),
+    ("MultivariateNormal", {"loc": A, "scale_tril": L}, X, {"loc": B, "covariance_matrix": S}),
+    ("MultivariateNormal", {"loc": A, "covariance_matrix": S}, X, {"loc": B, "scale_tril": L}),
+    ("MultivariateNormal", {"loc": A[0], "precision_matrix": S}, X, None),
+]
+
+
+def make(library, name, arguments):
+    tensors = {k: library.tensor(v, requires_grad=True) for k, v in arguments.items()}
+    return getattr(library.distributions, name)(**tensors), list(tensors.values())
+
+
+def compare(f, name, *arguments):
+    """Values and gradients of ``f(library, *distributions)`` in both libraries."""
+    results = []
+    for library in (tw, torch):
+        made = [make(library, name, a) for a in arguments]
+        y = f(library, *[d for d, _ in made])
+        parameters = [p for _, ps in made for p in ps]
+        grads = [None] * len(parameters)
+        if y.requires_grad:
+            grads = library.autograd.grad((y * y).sum(), parameters, allow_unused=True)
+        results.append([y.detach().numpy(), *[None if g is None else g.numpy() for g in grads]])
+    for ours, theirs in zip(*results, strict=True):
+        if theirs is None or ours is None:
+            assert not np.any(theirs) and not np.any(ours)
+        else:
+            np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-9)
+            assert ours.shape == theirs.shape
+
+
+@pytest.mark.parametrize(("name", "arguments", "value", "other"), CASES)
+def test_against_pytorch(name, arguments, value, other):
+    compare(lambda lib, d: d.log_prob(lib.tensor(value)), name, arguments)
+    compare(lambda lib, d: d.entropy(), name, arguments)
+    for moment in ("mean", "variance", "stddev"):
+        compare(lambda lib, d, moment=moment: getattr(d, moment), name, arguments)
+    if name in ("Normal", "Uniform"):
+        compare(lambda lib, d: d.cdf(lib.tensor(value)), name, arguments)
+    if other is not None:
+        compare(lambda lib, p, q: lib.distributions.kl_divergence(p, q), name, arguments, other)
+    ours, theirs = make(tw, name, arguments)[0], make(torch, name, arguments)[0]
+    assert ours.has_rsample == theirs.has_rsample
+    assert tuple(ours.batch_shape) == tuple(theirs.batch_shape)
+    assert tuple(ours.event_shape) == tuple(theirs.event_shape)
+    for shape in ((), (2,), (2, 3)):
+        assert tuple(ours.sample(shape).shape) == tuple(theirs.sample(shape).shape)
+
+
+@pytest.mark.parametrize("ndims", [0, 1, 2])
+def test_independent(ndims):
+    def made(lib, d):
+        return lib.distributions.Independent(d, ndims)
+
+    arguments, other = {"loc": A, "scale": P}, {"loc": B, "scale": Q}
+    compare(lambda lib, d: made(lib, d).log_prob(lib.tensor(X)), "Normal", arguments)
+    compare(lambda lib, d: made(lib, d).entropy(), "Normal", arguments)
+    compare(lambda lib, p, q: lib.distributions.kl_divergence(made(lib, p), made(lib, q)), "Normal", arguments, other)
+    ours, theirs = (made(lib, make(lib, "Normal", arguments)[0]) for lib in (tw, torch))
+    assert tuple(ours.event_shape) == tuple(theirs.event_shape) == tuple(A.shape[2 - ndims :])
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("Normal", (0.0, -1.0)), ("Bernoulli", (1.5,)), ("Categorical", (None,)), ("Uniform", (1.0, 0.0))],
+)
+def test_the_same_parameters_are_refused(name, arguments):
+    with pytest.raises(ValueError):
+        getattr(torch.distributions, name)(*arguments)
+    with pytest.raises(ValueError, match=name):
+        getattr(tw.distributions, name)(*arguments)

@@ -1,0 +1,118 @@
+"""Distributions: samples, compiled too, and what is refused."""
+
+import math
+
+import numpy as np
+import pytest
+
+import thalweg as tw
+from thalweg import distributions as d
+from thalweg.errors import ArgumentError, ShapeError
+
+N = 20_000
+
+
+@pytest.mark.parametrize(
+    ("make", "mean", "std"),
+    [
+        (lambda: d.Normal(1.0, 2.0), 1, 2),
+        (lambda: d.Uniform(-1.0, 3.0), 1, 4 / math.sqrt(12)),
+        (lambda: d.Bernoulli(probs=0.3), 0.3, math.sqrt(0.21)),
+        (lambda: d.Bernoulli(logits=tw.tensor(0.0)), 0.5, 0.5),
+        (lambda: d.Categorical(tw.tensor([1.0, 0.0, 3.0])), 1.5, math.sqrt(0.75)),
+    ],
+)
+def test_samples_have_the_moments(make, mean, std):
+    tw.manual_seed(0)
+    x = make().sample((N,)).double()
+    assert x.mean().item() == pytest.approx(mean, abs=4 * std / math.sqrt(N))
+    assert x.std().item() == pytest.approx(std, rel=0.03)
+
+
+def test_samples_of_several_dimensions_are_correlated():
+    tw.manual_seed(0)
+    covariance = tw.tensor([[2.0, -1.0], [-1.0, 1.0]])
+    x = d.MultivariateNormal(tw.tensor([1.0, -1.0]), covariance).sample((N,)).numpy()
+    np.testing.assert_allclose(np.cov(x.T), covariance.numpy(), atol=0.06)
+    np.testing.assert_allclose(x.mean(0), [1, -1], atol=0.04)
+
+
+def test_each_row_of_a_batch_is_sampled_by_its_own_probabilities():
+    rows = tw.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    assert d.Categorical(rows).sample((4,)).tolist() == [[0, 2]] * 4
+    assert d.Categorical(rows.view(2, 1, 3)).sample((2, 2)).tolist() == [[[[0], [2]]] * 2] * 2
+
+
+def test_gradients_flow_through_rsample_only():
+    loc, scale = tw.tensor(1.0, requires_grad=True), tw.tensor(2.0, requires_grad=True)
+    normal = d.Normal(loc, scale)
+    assert not normal.sample((3,)).requires_grad
+    tw.manual_seed(0)
+    x = normal.rsample((3,))
+    x.sum().backward()
+    assert loc.grad.item() == 3
+    assert scale.grad.item() == pytest.approx(((x.detach() - 1) / 2).sum().item(), rel=1e-5)
+    with pytest.raises(NotImplementedError, match="Categorical has no rsample"):
+        d.Categorical(tw.ones(2)).rsample()
+
+
+def test_a_compiled_policy_is_the_eager_one():
+    tw.manual_seed(0)
+    model = tw.nn.Linear(4, 3)
+
+    def act(x):
+        policy = d.Categorical(logits=model(x))
+        action = policy.sample()
+        loss = -(policy.log_prob(action) + 0.1 * policy.entropy()).mean()
+        model.zero_grad()
+        loss.backward()
+        return action, loss, model.weight.grad
+
+    x, results = tw.randn(6, 4), []
+    for f in (act, tw.compile(act)):
+        tw.manual_seed(5)
+        results.append([y.detach().numpy() for y in f(x)])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_the_reparametrised_loss_of_an_autoencoder_compiles():
+    mean, log_scale = tw.zeros(3, requires_grad=True), tw.zeros(3, requires_grad=True)
+
+    def loss():
+        q = d.Normal(mean, log_scale.exp())
+        value = (q.rsample() - 1).square().sum() + d.kl_divergence(q, d.Normal(0.0, 1.0)).sum()
+        return value, *tw.autograd.grad(value, [mean, log_scale])
+
+    results = []
+    for f in (loss, tw.compile(loss)):
+        tw.manual_seed(5)
+        results.append([y.detach().numpy() for y in f()])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
+def test_impossible_classes_do_not_make_the_entropy_nan():
+    c = d.Categorical(logits=tw.tensor([0.0, -math.inf, 0.0]))
+    assert c.entropy().item() == pytest.approx(math.log(2))
+    assert c.log_prob(tw.tensor(1)).item() == -math.inf
+
+
+def test_what_is_refused():
+    for make, message in (
+        (lambda: d.Normal(0.0, tw.tensor([1.0, 0.0])), "scale must be positive"),
+        (lambda: d.Normal(0.0, math.nan), "scale must be positive"),
+        (lambda: d.Categorical(tw.tensor([0.5, -0.1])), "negative"),
+        (lambda: d.Bernoulli(), "either probs or logits"),
+        (lambda: d.Bernoulli(0.5, 0.5), "either probs or logits"),
+        (lambda: d.Independent(d.Normal(0.0, 1.0), 1), "only 0 batch axes"),
+        (lambda: d.MultivariateNormal(tw.zeros(2)), "just one of"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            make()
+    d.Normal(0.0, -1.0, validate_args=False)
+    with pytest.raises(ShapeError, match="axis of classes"):
+        d.Categorical(tw.tensor(1.0))
+    with pytest.raises(NotImplementedError, match="Normal and Uniform"):
+        d.kl_divergence(d.Normal(0.0, 1.0), d.Uniform(0.0, 1.0))
+    assert repr(d.Normal(tw.zeros(2), 1.0)) == "Normal(batch_shape=(2,), event_shape=())"

@@ -34,7 +34,8 @@ UNARY: list[tuple[Primitive, list[str], int]] = [
     (e.log1p, FLOATS, 3), (e.tanh, FLOATS, 4), (e.sigmoid, FLOATS, 4), (e.softplus, FLOATS, 4), (e.erf, FLOATS, 3),
     (e.sin, FLOATS, 3), (e.cos, FLOATS, 3), (e.relu, [*FLOATS, *INTEGERS], 0), (e.floor, ALL, 0), (e.ceil, ALL, 0),
     (e.trunc, ALL, 0), (e.round_, ALL, 0), (e.logical_not, ALL, 0), (e.isnan, ALL, 0), (e.isinf, ALL, 0),
-    (base.isfinite, ALL, 0), (e.bitwise_not, [*INTEGERS, "bool"], 0),
+    (base.isfinite, ALL, 0), (e.bitwise_not, [*INTEGERS, "bool"], 0), (e.log2, FLOATS, 4), (e.log10, FLOATS, 4),
+    (e.signbit, ALL, 0),
 ]  # fmt: skip
 BINARY: list[tuple[Primitive, list[str], int]] = [
     (e.add, ALL, 0), (e.sub, [*FLOATS, *INTEGERS], 0), (e.mul, ALL, 0), (e.div, FLOATS, 0), (e.pow_, FLOATS, 3),
@@ -43,7 +44,8 @@ BINARY: list[tuple[Primitive, list[str], int]] = [
     (e.fmod, [*FLOATS, *INTEGERS], 0), (base.safe_mul, FLOATS, 0), (e.eq, ALL, 0), (e.ne, ALL, 0), (e.lt, ALL, 0),
     (e.le, ALL, 0), (e.gt, ALL, 0), (e.ge, ALL, 0), (e.logical_and, ALL, 0), (e.logical_or, ALL, 0),
     (e.logical_xor, ALL, 0), (e.bitwise_and, [*INTEGERS, "bool"], 0), (e.bitwise_or, [*INTEGERS, "bool"], 0),
-    (e.bitwise_xor, [*INTEGERS, "bool"], 0),
+    (e.bitwise_xor, [*INTEGERS, "bool"], 0), (e.hypot, FLOATS, 4), (e.bitwise_left_shift, INTEGERS, 0),
+    (e.bitwise_right_shift, INTEGERS, 0),
 ]  # fmt: skip
 DIVISIONS = (e.floor_divide, e.remainder, e.fmod)
 
@@ -280,7 +282,8 @@ def test_rounding_to_float16(width: str) -> None:
 
 
 def test_every_elementwise_primitive_is_here() -> None:
-    known = {row[0] for row in (*UNARY, *BINARY)} | {base.where, base.safe_mul, costs.binary_cross_entropy}
+    known = {row[0] for row in (*UNARY, *BINARY)}
+    known |= {base.where, base.safe_mul, costs.binary_cross_entropy, e.logaddexp}  # in the registry
     everything = [v for module in (e, base, costs) for v in vars(module).values() if isinstance(v, Elementwise)]
     assert set(everything) == known
 

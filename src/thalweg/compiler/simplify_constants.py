@@ -90,7 +90,9 @@ def constant_as_number(node: Node, rewrite: Rewriter) -> Node | None:
         others = [y for j, y in enumerate(node.inputs) if first <= j != i and type(y) is Node]
         if not others or any(y.dtype != x.dtype for y in others):
             continue
-        new = rewrite.make(node.op, *node.inputs[:i], point.params["array"].item(), *node.inputs[i + 1 :])
+        new = rewrite.make(
+            node.op, *node.inputs[:i], point.params["array"].item(), *node.inputs[i + 1 :], **node.params
+        )
         if new.shape == node.shape and new.dtype == node.dtype:
             return new
     return None

@@ -26,7 +26,7 @@ def before_expand(node: Node, rewrite: Rewriter) -> Any:
     if not any(type(x) is Node and x.op is expand for x in node.inputs):
         return None
     inputs = [x.inputs[0] if type(x) is Node and x.op is expand else x for x in node.inputs]
-    result = rewrite.make(node.op, *inputs)
+    result = rewrite.make(node.op, *inputs, **node.params)
     return result if result.shape == node.shape else rewrite.make(expand, result, shape=node.shape)
 
 
@@ -52,7 +52,7 @@ def before_reshape(node: Node, rewrite: Rewriter) -> Any:
             inputs.append(rewrite.make(reshape, x, shape=shape))
         else:
             return None
-    return rewrite.make(reshape, rewrite.make(node.op, *inputs), shape=node.shape)
+    return rewrite.make(reshape, rewrite.make(node.op, *inputs, **node.params), shape=node.shape)
 
 
 @on(MOVING)
@@ -72,7 +72,7 @@ def before_permute(node: Node, rewrite: Rewriter) -> Any:
             inputs.append(rewrite.make(permute, x, dims=tuple(int(d) for d in np.argsort(dims))))
         else:
             return None
-    result = rewrite.make(node.op, *inputs)
+    result = rewrite.make(node.op, *inputs, **node.params)
     return rewrite.make(permute, result, dims=dims) if result.ndim == node.ndim else None
 
 

@@ -6,7 +6,8 @@
 
 Each library has a process of its own. They take turns, a round each, and the medians of the rounds are compared. All
 start from the same weights and see the same numbers; the mean losses of the first steps must agree. Batches are
-gathered from shuffled data in every column. Rounds during which other processes use a processor are repeated, because
+gathered from shuffled data in every column. Of perceptrons epochs are compared, thalweg's and JAX's, of other networks
+steps. Rounds during which other processes use a processor are repeated, because
 they tell little: PyTorch's threads wait for one another at every operation, which can cost fifty times the time of a
 step. Numbers that come from such rounds all the same have a star, and give no ratio. ``--busy`` compares thalweg's
 epochs on two threads with those on one, both beside the busy process.
@@ -176,7 +177,8 @@ def measure(work: Workload, remotes: dict[str, Remote], columns: list[tuple[str,
         "first": {name: found["first"] for name, found in started.items()},
         "loss": {name: found["loss"] for name, found in started.items()},
         "failed": failed,
-        "goals": (work.against_torch, work.against_scan),
+        "by_epochs": work.by_epochs,
+        "goals": (work.against_torch, work.against_jax),
     }
 
 
@@ -212,20 +214,28 @@ def from_cache(work: Workload, threads: int, cache: str) -> float | None:
     return seconds
 
 
+def rivals(result: dict[str, Any]) -> tuple[str, str, str]:
+    """The columns of thalweg, PyTorch and JAX that are compared: epochs, or steps."""
+    if result["by_epochs"]:
+        return "thalweg epoch", "torch eager", "jax scan"
+    return "thalweg compiled", "torch eager", "jax jit"
+
+
 def ratio(result: dict[str, Any], other: str) -> float | None:
-    """How many times faster an epoch is than another column; None if one is missing, or was disturbed."""
+    """How many times faster thalweg is than another column; None if one is missing, or was disturbed."""
     times = {name: t for name, t in result["microseconds"].items() if name not in result["disturbed"]}
-    return times[other] / times["thalweg epoch"] if other in times and "thalweg epoch" in times else None
+    ours = rivals(result)[0]
+    return times[other] / times[ours] if other in times and ours in times else None
 
 
 def table(results: list[dict[str, Any]], names: list[str]) -> list[str]:
     """The times and the ratios in Markdown."""
-    head = ["Workload", *(f"{n}, µs" for n in names), "epoch against torch (goal)", "against JAX scan (goal)"]
+    head = ["Workload", *(f"{n}, µs" for n in names), "against torch (goal)", "against JAX (goal)"]
     lines = [f"| {' | '.join(head)} |", "|---|" + "--:|" * (len(head) - 1)]
     for r in results:
         cells = [f"{r['microseconds'][n]:,.1f}" if n in r["microseconds"] else "failed" for n in names]
         cells = [c + "*" if n in r["disturbed"] else c for n, c in zip(names, cells, strict=True)]
-        for other, goal in zip(("torch eager", "jax scan"), r["goals"], strict=True):
+        for other, goal in zip(rivals(r)[1:], r["goals"], strict=True):
             found = ratio(r, other)
             cells.append("–" if found is None else f"{found:.2f}× ({goal:g}×)")
         lines.append(f"| {r['workload']} | {' | '.join(cells)} |")

@@ -8,7 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from thalweg.ops import bessel, bits, decompositions, extremes, factoring, gamma, normal_curve, ordering, trigonometry
+from thalweg.ops import (
+    bessel,
+    bits,
+    choices,
+    decompositions,
+    extremes,
+    factoring,
+    gamma,
+    normal_curve,
+    ordering,
+    systems,
+    trigonometry,
+)
 from thalweg.ops import elementwise as e
 
 from .samples import ENDS, INF, NAN, POSITIVE, ZEROS, Sample, binary, each, long, unary
@@ -76,6 +88,11 @@ def _ndtri(p: float) -> float:
     return _root(lambda x: math.erfc(-x / math.sqrt(2)) / 2, p, -40, 40) if inside else {0: -INF, 1: INF}.get(p, NAN)
 
 
+def _clamped(x: Any, low: Any, high: Any) -> Any:
+    y = x if low is None else np.where(x < low, low, x)
+    return (y if high is None else np.where(y > high, high, y)).astype(x.dtype)
+
+
 ALMOST_ONE = (-0.9, 0.9)
 UNARY = [
     *unary(trigonometry.asin, long(np.arcsin), (*ZEROS, 1e-6, 1.0, -1.0, 1.5, *ENDS), domain=ALMOST_ONE),
@@ -90,6 +107,10 @@ UNARY = [
     *unary(e.log10, long(np.log10), (0.0, 1e-30, 1.0, 1e30, -1.0, INF, NAN), domain=POSITIVE),
     *unary(e.signbit, lambda x: np.copysign(1.0, x.astype(np.float64)) < 0,
       (*ZEROS, 1.0, -2.0, INF, -INF), kinds="fiub"),
+    *[
+        Sample(choices.clamp, [(3, 4)], _clamped, {"low": a, "high": b}, kinds="fi")
+        for a, b in ((-1, 1), (0, None), (None, 1), (1, -1))
+    ],
     *unary(normal_curve.erfc, each(math.erfc), (*ZEROS, 1e-6, 0.4, 2.0, -3.0, 9.0, INF, -INF, NAN)),
     *unary(normal_curve.erfcx, each(_erfcx), (*ZEROS, 1e-6, 0.4, 2.0, 24.0, 1e6, NAN)),
     *unary(normal_curve.erfinv, each(_erfinv), (0.0, 0.3, -0.8, 0.875, 1.0, -1.0, 1.5, NAN), domain=ALMOST_ONE),
@@ -173,6 +194,16 @@ PLACES = np.array([[0, 3, 3], [1, 1, 0]])
 ALONG: list[Any] = [((3, 4), 0), ((2, 3, 2), 1), ((5,), 0), ((0, 3), 0), ((2, 0), 1)]
 ORDER = [
     *[Sample(ordering.argsort, [s], _order, {"dim": d, "descending": b}) for s, d in ALONG for b in (False, True)],
+    *[
+        Sample(
+            ordering.topk,
+            [s],
+            lambda x, dim, k, largest: np.take(_order(x, dim, largest), np.arange(k), dim),
+            {"dim": d, "k": k, "largest": b},
+        )
+        for s, d, k in (((3, 4), 1, 2), ((3, 4), 0, 3), ((2, 3, 2), 1, 1), ((5,), 0, 0), ((0, 3), 1, 2))
+        for b in (False, True)
+    ],
     *[Sample(ordering.cumargmax, [s], _running(max), {"dim": d}, kinds="fi") for s, d in ALONG],
     *[Sample(ordering.cumargmin, [s], _running(min), {"dim": d}, kinds="fi") for s, d in ALONG],
     *[Sample(ordering.cumprod, [s], _running_product, {"dim": d}, kinds="fiub") for s, d in ALONG],
@@ -360,23 +391,23 @@ SQUARES = [(3, 3), (2, 2, 2), (1, 1)]
 SYSTEMS: list[Any] = [((3, 3), (3, 2)), ((2, 2, 2), (2, 1)), ((2, 2), (3, 2, 2))]
 _MATRICES = [
     *[Sample(decompositions.cholesky, [x], _by_columns, misfits=BAD_SQUARES) for x in DEFINITE],
-    *[Sample(decompositions.inverse, [s], lambda x: _eliminated(x, _identity(x)), misfits=BAD_SQUARES)
+    *[Sample(systems.inverse, [s], lambda x: _eliminated(x, _identity(x)), misfits=BAD_SQUARES)
       for s in SQUARES],
-    *[Sample(decompositions.solve, [a, b], _eliminated, misfits=(((2, 3), (3, 1)), ((2, 2), (3, 1))))
+    *[Sample(systems.solve, [a, b], _eliminated, misfits=(((2, 3), (3, 1)), ((2, 2), (3, 1))))
       for a, b in SYSTEMS],
     *[
-        Sample(decompositions.solve_triangular, [a, b], _triangular, {"upper": u, "transposed": t}, domain=[(1, 3),
+        Sample(systems.solve_triangular, [a, b], _triangular, {"upper": u, "transposed": t}, domain=[(1, 3),
           (-2, 2)])
         for a, b in SYSTEMS
         for u in (False, True)
         for t in (False, True)
     ],
-    *[Sample(decompositions.determinant, [s], _leibniz, misfits=BAD_SQUARES) for s in SQUARES],
-    *[Sample(decompositions.log_determinant, [s], _log_determinant, misfits=BAD_SQUARES) for s in SQUARES],
-    *[Sample(decompositions.cofactors, [s], _cofactors) for s in SQUARES],
+    *[Sample(systems.determinant, [s], _leibniz, misfits=BAD_SQUARES) for s in SQUARES],
+    *[Sample(systems.log_determinant, [s], _log_determinant, misfits=BAD_SQUARES) for s in SQUARES],
+    *[Sample(systems.cofactors, [s], _cofactors) for s in SQUARES],
     *[Sample(decompositions.matrix_exponential, [s], _series, misfits=BAD_SQUARES) for s in SQUARES],
     *[
-        Sample(decompositions.pseudoinverse, [s], _normal_equations, {"atol": 0.0, "rtol": 1e-9})
+        Sample(systems.pseudoinverse, [s], _normal_equations, {"atol": 0.0, "rtol": 1e-9})
         for s in ((4, 3), (2, 4), (2, 3, 2))
     ],
     *[Sample(decompositions.eigh, [x], EIGEN, misfits=BAD_SQUARES) for x in SYMMETRIC],

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import statistics
 import time
+from functools import partial
 from typing import Any
 
+from .jax_networks import NETWORKS
 from .workloads import BETAS, CHECKED, EPS, MOMENTUM, RATE, VISCOSITY, Workload, numbers, order
 
 MOST_CALLS = 500  # steps of a round that calls the step one by one
 
 
-def forward(layers: Any, x: Any, activation: Any) -> Any:
-    """The network's output."""
-    for weight, bias in layers[:-1]:
-        x = activation(x @ weight.T + bias)
-    weight, bias = layers[-1]
-    return x @ weight.T + bias
+def forward(weights: Any, x: Any, activation: Any) -> Any:
+    """The perceptron's output."""
+    names = sorted({int(name.split(".")[0]) for name in weights})
+    for i in names[:-1]:
+        x = activation(x @ weights[f"{i}.weight"].T + weights[f"{i}.bias"])
+    return x @ weights[f"{names[-1]}.weight"].T + weights[f"{names[-1]}.bias"]
 
 
-def cross_entropy(layers: Any, x: Any, y: Any) -> Any:
+def cross_entropy(kind: str, weights: Any, x: Any, y: Any) -> Any:
     """The mean cross-entropy of a batch."""
     import jax
     import jax.numpy as jnp
 
-    logits = jax.nn.log_softmax(forward(layers, x, jax.nn.relu))
-    return -jnp.take_along_axis(logits, y[:, None], 1).mean()
+    output = forward(weights, x, jax.nn.relu) if kind == "perceptron" else NETWORKS[kind](weights, x)
+    return -jnp.take_along_axis(jax.nn.log_softmax(output), y[..., None], -1).mean()
 
 
-def burgers(layers: Any, z: Any) -> Any:
+def burgers(weights: Any, z: Any) -> Any:
     """The mean squared residual, forward over reverse mode on the whole batch.
 
     That is the fastest of six forms made of JAX's transforms: reverse over reverse, forward over forward with and
@@ -39,7 +41,7 @@ def burgers(layers: Any, z: Any) -> Any:
     import jax.numpy as jnp
 
     def derivatives(z: Any) -> Any:
-        u, pull = jax.vjp(lambda z: forward(layers, z, jnp.tanh), z)
+        u, pull = jax.vjp(lambda z: forward(weights, z, jnp.tanh), z)
         return pull(jnp.ones_like(u))[0], u
 
     along_x = jnp.zeros_like(z).at[:, 0].set(1)
@@ -52,19 +54,19 @@ def update(work: Workload, state: Any, gradients: Any) -> Any:
     import jax
     import jax.numpy as jnp
 
-    layers, mean, square, count = state
+    weights, mean, square, count = state
     rate, each = RATE[work.optimizer], jax.tree.map
     if work.optimizer == "sgd":
-        return each(lambda p, g: p - rate * g, layers, gradients), mean, square, count
+        return each(lambda p, g: p - rate * g, weights, gradients), mean, square, count
     if work.optimizer == "momentum":
         mean = each(lambda m, g: MOMENTUM * m + g, mean, gradients)
-        return each(lambda p, m: p - rate * m, layers, mean), mean, square, count
+        return each(lambda p, m: p - rate * m, weights, mean), mean, square, count
     count = count + 1
     mean = each(lambda m, g: m + (1 - BETAS[0]) * (g - m), mean, gradients)
     square = each(lambda v, g: v + (1 - BETAS[1]) * (g * g - v), square, gradients)
     first, second = 1 - BETAS[0] ** count, jnp.sqrt(1 - BETAS[1] ** count)
-    layers = each(lambda p, m, v: p - rate / first * m / (jnp.sqrt(v) / second + EPS), layers, mean, square)
-    return layers, mean, square, count
+    weights = each(lambda p, m, v: p - rate / first * m / (jnp.sqrt(v) / second + EPS), weights, mean, square)
+    return weights, mean, square, count
 
 
 class Training:
@@ -76,11 +78,11 @@ class Training:
 
         self.work, self.mode = work, mode
         self.jax: Any = jax
-        layers, x, y = numbers(work)
+        weights, x, y = numbers(work)
         self.x, self.y = jnp.asarray(x), jnp.asarray(y)
-        layers = jax.tree.map(jnp.asarray, layers)
-        zeros = jax.tree.map(jnp.zeros_like, layers)
-        self.state: Any = (layers, zeros, jax.tree.map(jnp.zeros_like, layers), jnp.float32(0))
+        weights = jax.tree.map(jnp.asarray, weights)
+        zeros = jax.tree.map(jnp.zeros_like, weights)
+        self.state: Any = (weights, zeros, jax.tree.map(jnp.zeros_like, weights), jnp.float32(0))
         self.step = jax.jit(self.one_step, donate_argnums=0)
         self.scan = jax.jit(self.whole_epoch, donate_argnums=0)
         self.epochs = 0
@@ -90,7 +92,9 @@ class Training:
         if self.work.physics:
             loss, gradients = self.jax.value_and_grad(burgers)(state[0], x[rows])
         else:
-            loss, gradients = self.jax.value_and_grad(cross_entropy)(state[0], x[rows], y[rows])
+            loss, gradients = self.jax.value_and_grad(partial(cross_entropy, self.work.kind))(
+                state[0], x[rows], y[rows]
+            )
         return update(self.work, state, gradients), loss
 
     def whole_epoch(self, state: Any, x: Any, y: Any, rows: Any) -> Any:

@@ -7,6 +7,7 @@ import statistics
 import time
 from typing import Any
 
+from .networks import network
 from .workloads import BETAS, CHECKED, EPS, MOMENTUM, RATE, VISCOSITY, Workload, numbers, order
 
 MOST_SECONDS = 0.6  # of a round that runs step by step
@@ -19,8 +20,9 @@ class Training:
         self.lib: Any = importlib.import_module(library)
         self.work, self.mode = work, mode
         nn = importlib.import_module(f"{library}.nn")
-        layers, x, y = numbers(work)
-        self.model = self.network(nn, layers)
+        weights, x, y = numbers(work)
+        self.model = self.perceptron(nn) if work.by_epochs else network(library, work.kind)
+        self.model.load_state_dict({name: self.lib.from_numpy(value) for name, value in weights.items()})
         self.criterion = nn.CrossEntropyLoss()
         self.optimizer = self.make_optimizer(importlib.import_module(f"{library}.optim"))
         self.x, self.y = self.lib.from_numpy(x), self.lib.from_numpy(y)
@@ -28,14 +30,10 @@ class Training:
         step = self.physics_step if work.physics else self.step
         self.run: Any = step if mode == "eager" else self.lib.compile(step)
 
-    def network(self, nn: Any, layers: Any) -> Any:
+    def perceptron(self, nn: Any) -> Any:
         modules: list[Any] = []
-        for weight, bias in layers:
-            linear = nn.Linear(weight.shape[1], weight.shape[0])
-            with self.lib.no_grad():
-                linear.weight.copy_(self.lib.from_numpy(weight))
-                linear.bias.copy_(self.lib.from_numpy(bias))
-            modules += [linear, nn.Tanh() if self.work.physics else nn.ReLU()]
+        for inputs, outputs in zip(self.work.sizes, self.work.sizes[1:], strict=False):
+            modules += [nn.Linear(inputs, outputs), nn.Tanh() if self.work.physics else nn.ReLU()]
         return nn.Sequential(*modules[:-1])
 
     def make_optimizer(self, optim: Any) -> Any:

@@ -55,8 +55,11 @@ from .core.settings import *
 from .core.tensor import Size, Tensor
 from .io.saving import load, save
 from .missing import explain_missing_names as _explain_missing_names
+from .nn.functional import everywhere as _everywhere
+from .nn.functional.everywhere import *
 from .ops import complex_numbers as _complex_numbers
 from .ops import creation as _creation
+from .ops import drawing as _drawing
 from .ops import functions as _functions
 from .ops import in_place_functions as _in_place_functions
 from .ops import legacy as _legacy
@@ -66,6 +69,7 @@ from .ops import shaping as _shaping
 from .ops import signal_windows as _signal_windows
 from .ops.complex_numbers import *
 from .ops.creation import *
+from .ops.drawing import *
 from .ops.elementwise import abs_ as abs
 from .ops.elementwise import (
     atan2,
@@ -231,8 +235,10 @@ __all__ += _layouts.__all__
 __all__ += _dtypes.__all__
 __all__ += _modes.__all__
 __all__ += _parallel.__all__
+__all__ += _everywhere.__all__
 __all__ += _complex_numbers.__all__
 __all__ += _creation.__all__
+__all__ += _drawing.__all__
 __all__ += _functions.__all__
 __all__ += _in_place_functions.__all__
 __all__ += _legacy.__all__

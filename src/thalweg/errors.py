@@ -17,6 +17,7 @@ __all__ = [
     "GradcheckError",
     "LinAlgError",
     "MissingNameError",
+    "ModeError",
     "OptimizerError",
     "RunError",
     "SerializationError",
@@ -88,6 +89,10 @@ class MissingNameError(ThalwegError, AttributeError):
 
 class LinAlgError(ThalwegError, RuntimeError):
     """A matrix is singular, not positive definite, or its decomposition does not converge."""
+
+
+class ModeError(ArgumentError, NotImplementedError):
+    """A function was asked for a mode that it does not have, or not for these dimensions."""
 
 
 class OptimizerError(ThalwegError, ValueError):

@@ -143,6 +143,8 @@ LAYERS: dict[str, Call] = {
     "Transformer": Trained(nn.Transformer(4, 2, 1, 1, 6, 0.0, norm_first=True), series, series),
     "weight_norm": Trained(nn.utils.parametrizations.weight_norm(nn.Linear(4, 3)), first),
     "spectral_norm": Trained(nn.utils.parametrizations.spectral_norm(nn.Linear(4, 3)), first),
+    "older norms": Trained(nn.utils.spectral_norm(nn.Linear(4, 3)), first),
+    "older weight norm": Trained(nn.utils.weight_norm(nn.Linear(4, 3)), first),
     "AdaptiveLogSoftmax": Trained(nn.AdaptiveLogSoftmaxWithLoss(4, 6, [2, 4]), first, lambda x,
       y: tw.tensor([0, 5, 2])),
     "ctc_loss": lambda x, y: F.ctc_loss(series(x, y).transpose(0, 1).log_softmax(2), PLACES[:, 1:2] % 3 + 1,

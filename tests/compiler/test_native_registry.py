@@ -27,7 +27,7 @@ ROUNDED |= {
 }  # fmt: skip
 # Sorts, decompositions and what few use: NumPy computes them for native code too.
 CALLED_BACK = {
-    "argsort", "searchsorted", "gcd", "lcm", "nextafter", "exponent", "cholesky", "cofactors", "complement",
+    "argsort", "topk", "searchsorted", "gcd", "lcm", "nextafter", "exponent", "cholesky", "cofactors", "complement",
     "determinant", "eigh", "inverse", "log_determinant", "matrix_exponential", "pseudoinverse", "qr", "solve",
     "solve_triangular", "svd",
 }  # fmt: skip

@@ -10,7 +10,15 @@ import pytest
 import thalweg as tw
 from thalweg import nn
 from thalweg.errors import ArgumentError, GradcheckError, StateDictError, TransformError
-from thalweg.func import functional_call, grad, module_jacobians, per_sample_grad, stack_module_state, vmap
+from thalweg.func import (
+    functional_call,
+    grad,
+    module_jacobians,
+    per_sample_grad,
+    replace_all_batch_norm_modules_,
+    stack_module_state,
+    vmap,
+)
 
 
 def equal(a: Any, b: Any, tolerance: float = 1e-5) -> None:
@@ -115,6 +123,19 @@ def test_stacked_models():
         for n, p in model.named_parameters():
             equal(params[n].grad[i], p.grad)
     assert all(p.is_leaf for p in params.values())
+
+
+def test_stacked_models_with_batch_normalisation():
+    models = [nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)) for _ in range(2)]
+    x = tw.randn(5, 3)
+    with pytest.raises(TransformError):
+        vmap(lambda p: functional_call(models[0], p, x))(stack_module_state(models)[0])
+    for model in models:
+        assert replace_all_batch_norm_modules_(model) is model
+    assert not dict(models[0].named_buffers())
+    out = vmap(lambda p: functional_call(models[0], p, x))(stack_module_state(models)[0])
+    for i, model in enumerate(models):
+        equal(out[i], model(x))
 
 
 def test_models_that_can_not_be_stacked():

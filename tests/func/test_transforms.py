@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import thalweg as tw
-from thalweg.errors import ArgumentError, TransformError
+from thalweg.errors import ArgumentError, AutogradError, TransformError
 from thalweg.func import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, linearize, vjp, vmap
 
 
@@ -214,6 +214,18 @@ def test_changes_in_place_carry_tangents():
     equal(jvp(f, (x,), (u,))[1], want @ u)
     equal(jacfwd(f)(x), want)
     equal(jacfwd(grad(lambda x: (f(x) ** 2).sum()))(x), jacrev(grad(lambda x: (f(x) ** 2).sum()))(x))
+
+
+def test_arguments_changed_in_place():
+    x, u = randn(3), randn(3, seed=1)
+    before = x.clone()
+    equal(jvp(lambda x: x.mul_(2) * x, (x,), (u,))[1], 8 * before * u)
+    equal(x, 2 * before)  # also outside
+    for f in (lambda x: x.mul_(2).sum(), lambda x: x[0].mul_(2), lambda x: x.__setitem__(0, 1.0) or x.sum()):
+        with pytest.raises(AutogradError, match=r"clone\(\)"):
+            grad(f)(x)
+    equal(x, 2 * before)
+    equal(grad(lambda x: x.clone().mul_(2).sum())(x), 0 * x + 2)
 
 
 def test_linearize_runs_the_function_once():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 import thalweg as tw
@@ -26,6 +27,19 @@ def test_rows_and_their_gradients():
     assert y.tolist() == [[[1.0, 2.0], [3.0, 4.0]], [[50.0, 60.0], [1.0, 2.0]]]
     y.sum().backward()
     assert layer.weight.grad.tolist() == [[2.0, 2.0], [0.0, 0.0], [1.0, 1.0]]
+
+
+def test_gradients_of_many_rows():
+    rng = np.random.default_rng(0)
+    layer, places = nn.Embedding(7, 40).double(), rng.integers(0, 6, (30, 9))
+    weights = rng.normal(size=(30, 9, 40))
+    (layer(tw.tensor(places)) * tw.tensor(weights)).sum().backward()
+    wanted = np.stack([weights[places == row].sum(0) for row in range(7)])
+    np.testing.assert_allclose(layer.weight.grad.numpy(), wanted, rtol=1e-12, atol=1e-12)
+    x = tw.zeros(7, 40, requires_grad=True)
+    x[tw.tensor([-1, 6] * 60)].sum().backward()
+    assert x.grad[6].tolist() == [120.0] * 40
+    assert not x.grad[:6].any()
 
 
 def test_gradients_by_frequency():

@@ -217,3 +217,10 @@ def test_parameters_are_filled_in_place_without_recording(function: Any) -> None
     assert function(p) is p
     assert p.requires_grad and p.is_leaf and p._version_count > version
     assert p.dtype is tw.float32 and not (p == 7.0).any()
+
+
+def test_older_names_warn():
+    w = tw.zeros(2, 3)
+    with pytest.warns(FutureWarning, match="constant_"):
+        assert nn.init.constant(w, 2.0) is w
+    assert w.tolist() == [[2.0] * 3] * 2

@@ -45,6 +45,18 @@ def test_without_running_statistics_evaluation_uses_the_batch():
     assert list(norm.state_dict()) == ["weight", "bias"]
 
 
+def test_old_entries_without_a_number_of_batches_are_loaded():
+    norm = nn.BatchNorm1d(2)
+    entries = {n: v for n, v in norm.state_dict().items() if n != "num_batches_tracked"}
+    norm(tw.randn(3, 2))
+    norm.load_state_dict(dict(entries))
+    assert norm.num_batches_tracked.item() == 1
+    new = norm.state_dict()
+    del new["num_batches_tracked"]
+    with pytest.raises(RuntimeError, match="missing keys"):
+        norm.load_state_dict(new)
+
+
 def test_gradients_do_not_flow_into_running_statistics():
     norm = nn.BatchNorm1d(1)
     x = tw.tensor([[1.0], [3.0]], requires_grad=True)

@@ -58,6 +58,15 @@ def test_what_a_parametrization_must_not_do():
     assert parametrize.register_parametrization(nn.Linear(3, 3), "weight", Wider(), unsafe=True).weight.shape == (6, 3)
 
 
+def test_parametrizations_are_transferred():
+    a = parametrize.register_parametrization(nn.Linear(3, 3), "weight", Symmetric())
+    b = parametrize.transfer_parametrizations_and_params(a, nn.Linear(3, 3))
+    assert tw.equal(a.weight, b.weight)
+    assert b.parametrizations.weight.original is a.parametrizations.weight.original
+    with pytest.raises(ArgumentError, match="no such"):
+        parametrize.transfer_parametrizations_and_params(nn.Linear(3, 3), b)
+
+
 def test_weight_norm_keeps_the_weight_and_splits_its_gradient():
     layer = nn.Linear(3, 2)
     before = layer.weight.detach().clone()
@@ -79,7 +88,7 @@ def test_spectral_norm_finds_the_largest_singular_value():
     assert tw.equal(layer.parametrizations.weight[0]._u, u)
 
 
-def test_hooks_of_the_older_norms_are_registered_once():
+def test_older_norms_follow_one_another():
     layer = nn.utils.weight_norm(nn.Linear(3, 2))
     with pytest.raises(ArgumentError, match="already"):
         nn.utils.weight_norm(layer)
@@ -87,6 +96,15 @@ def test_hooks_of_the_older_norms_are_registered_once():
         nn.utils.remove_spectral_norm(layer)
     with pytest.raises(ArgumentError, match="positive"):
         nn.utils.spectral_norm(nn.Linear(3, 2), n_power_iterations=0)
+    with pytest.raises(AttributeError, match="computed"):
+        layer.weight = tw.ones(2, 3)
+    nn.utils.spectral_norm(layer, "weight_v")
+    twin = copy.deepcopy(layer)
+    nn.utils.remove_spectral_norm(layer, "weight_v")
+    nn.utils.remove_weight_norm(layer)
+    assert type(layer) is nn.Linear
+    x = tw.ones(1, 3)
+    np.testing.assert_allclose(layer(x).detach().numpy(), twin.eval()(x).detach().numpy(), rtol=1e-5)
 
 
 def test_an_orthogonal_weight_stays_orthogonal_while_it_is_trained():

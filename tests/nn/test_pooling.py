@@ -98,3 +98,20 @@ def test_gradients():
 def test_what_is_refused(error, message, call):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_fractional_windows_cover_the_input_at_random():
+    x = tw.arange(36.0).reshape(1, 1, 6, 6)
+    seen = set()
+    for _ in range(20):
+        y, places = F.fractional_max_pool2d(x, 2, output_size=4, return_indices=True)
+        assert y.shape == (1, 1, 4, 4)
+        assert y[0, 0, 3, 3].item() == 35
+        assert tw.equal(y.long(), places)
+        seen.add(str(y.tolist()))
+    assert len(seen) > 1
+    assert nn.FractionalMaxPool2d(2, output_ratio=0.5)(x).shape == (1, 1, 3, 3)
+    with pytest.raises(ArgumentError, match="either"):
+        nn.FractionalMaxPool2d(2)
+    with pytest.raises(ShapeError, match="don't fit"):
+        F.fractional_max_pool2d(x, 3, output_size=6)

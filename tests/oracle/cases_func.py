@@ -5,6 +5,7 @@ The results are compared, and then differentiated from outside by the tensors, s
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -113,8 +114,16 @@ CASES = [
             lambda m, x, v: m.autograd.functional.hvp(poly, x, v, create_graph=True), X, V),
     Program("autograd.grad",
             lambda m, x: m.autograd.grad(x.sin(), x, m.eye(3, dtype=m.float64), is_grads_batched=True), X, order=0),
+    Program("utils.checkpoint.checkpoint",
+            lambda m, x: _checkpoint(m).checkpoint(poly, x, use_reentrant=False), X, order=2),
+    Program("utils.checkpoint.checkpoint_sequential",
+            lambda m, x: _checkpoint(m).checkpoint_sequential([m.sin, m.exp, m.tanh], 2, x, use_reentrant=False), X),
     Program("autograd.forward_ad.make_dual", lambda m, x, v: _dual(m, x, v), X, V),
 ]  # fmt: skip
+
+
+def _checkpoint(m: Any) -> Any:
+    return importlib.import_module(f"{m.__name__}.utils.checkpoint")
 
 
 def _layer(m: Any, w: Any) -> Any:

@@ -60,6 +60,20 @@ CASES = [
     Case(f"{F}unfold", image(2), (2, 3), padding=1, stride=2), Case(f"{F}unfold", image(2, n=None), 2, dilation=2),
     Case(f"{F}fold", In(2, 12, 20), (5, 6), (2, 2)), Case(f"{F}fold", In(12, 9), (5, 6), 2, stride=2, padding=(1, 0)),
     Layer("nn.Unfold", 2, 1, 1, 2, inputs=[image(2)]), Layer("nn.Fold", (5, 6), 2, inputs=[In(2, 12, 20)]),
+    *[Case(f"conv{n}d", image(n), In(2, 4, *(2,) * n), In(2)) for n in (1, 2, 3)],
+    *[Case(f"conv_transpose{n}d", image(n), In(4, 2, *(2,) * n), In(2)) for n in (1, 2, 3)],
+    # -- other functions of the top package
+    *[Case(f"max_pool{n}d", ranked(n), 2) for n in (1, 2, 3)], Case("avg_pool1d", image(1), 2),
+    Case("adaptive_avg_pool1d", image(1), 2), Case("bilinear", In(3, 2), In(3, 4), In(5, 2, 4), In(5)),
+    Case("pairwise_distance", In(3, 4), In(3, 4)), Case("cosine_similarity", In(3, 4), In(3, 4)),
+    Case("pdist", In(4, 3), order=1), Case("pixel_shuffle", In(4, 2, 2), 2), Case("pixel_unshuffle", In(1, 4, 4), 2),
+    Case("channel_shuffle", In(2, 4, 3), 2), Case("prelu", In(3, 4), In(4)), Case("celu", In(3, 4)),
+    Case("selu", In(3, 4)), Case("threshold", In(3, 4), 0.1, 2.0), Case("hardshrink", In(3, 4)),
+    Case("rrelu", In(3, 4)), Case("layer_norm", In(3, 4), (4,), In(4)), Case("group_norm", image(1), 2),
+    Case("rms_norm", In(3, 4), (4,)), Case("dropout", In(3, 4), 0.5, False), Case("alpha_dropout", In(3), 0.5, False),
+    Case("feature_alpha_dropout", In(3, 4), 0.5, False),
+    *[Case(f"{n}_", In(values=[[-1.5, 0.5], [3.0, -0.2]]), order=0) for n in ("relu", "selu", "celu", "rrelu")],
+    Case("threshold_", In(values=[-1.5, 0.5]), 0.1, 7.0),
     # -- pooling
     *[Layer(f"nn.MaxPool{n}d", 2 if n == 3 else 3, inputs=[ranked(n)], **a) for n in (1, 2, 3) for a in POOLS],
     *[Layer(f"nn.MaxPool{n}d", 2, dilation=2, stride=1, return_indices=True, inputs=[ranked(n)]) for n in (1, 2, 3)],
@@ -91,6 +105,12 @@ CASES = [
     Case(f"{F}max_unpool2d", In(1, 1, 2, 2), idx([[[[0, 3], [8, 10]]]]), 2, output_size=(1, 1, 4, 5),
       memory_orders=False),
     Case(f"{F}max_unpool3d", In(1, 1, 1, 2), idx([[[[3, 9]]]]), 2, (2, 2, 2), 0),
+    *[Case(f"{F}fractional_max_pool2d", ranked(2), k, **a, return_indices=True, _random_samples=In(2, 3, 2,
+      low=0, high=1, grad=False), memory_orders=False)
+      for k, a in ((2, {"output_size": (3, 4)}), ((1, 3), {"output_ratio": (0.5, 0.6)}), (2, {"output_size": (4, 5)}))],
+    *[Case(f"{F}fractional_max_pool3d", ranked(3), 2, output_size=s, return_indices=True,
+           _random_samples=In(2, 3, 3, low=0, high=1, grad=False), memory_orders=False) for s in ((2, 1, 3),
+             (1, 1, 1))],
     # -- padding
     *[Layer(f"nn.{k}Pad{n}d", p, inputs=[image(n)])
       for k in ("Zero", "Reflection", "Replication", "Circular") for n in (1, 2, 3) for p in (1,

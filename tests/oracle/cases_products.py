@@ -57,6 +57,8 @@ CASES = [
       In(4)]),
     Case("linalg.vecdot", X, In(3, 4)), Case("linalg.vecdot", X, In(4)), Case("linalg.vecdot", X, In(3, 4), dim=0),
     Case("linalg.matmul", X, In(4)), Case("linalg.diagonal", B3), Case("linalg.diagonal", B3, offset=1, dim1=0, dim2=1),
+    *[Case("pdist", In(4, 3), p, only="function", order=1) for p in (2.0, 1.0, 3.0, INF)],
+    *[Case("nn.functional.pdist", In(4, 3), only="function", order=1)],
     # systems
     *[Case("linalg.inv", x) for x in (SQ, BSQ, In(0, 3, 3))], Case("inverse", SQ), Case("linalg.inv_ex", SQ),
     Case("linalg.inv_ex", In(3, 3)), Case("linalg.tensorinv", In(2, 3, 6), 2), Case("linalg.tensorinv",

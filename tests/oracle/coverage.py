@@ -89,7 +89,9 @@ def compared(space: str, name: str) -> str:
         return f"{count} cases" if count > 1 else "1 case"
     if name in NOT_COMPARED.get(space, ()):
         return "not comparable"
-    if name.endswith("_") and space == "Tensor" and _words().get("inplace"):
+    if not space and (same := getattr(tw.nn.functional, name, None)) is not None and same is getattr(tw, name):
+        return f"as `nn.functional.{name}`" if compared("nn.functional", name) else ""
+    if name.endswith("_") and space in ("", "Tensor") and _words().get("inplace"):
         base = _counts()[f"Tensor.{name[:-1]}"] or _counts()[name[:-1]]
         if base:
             return f"as `{name[:-1]}`, in place"

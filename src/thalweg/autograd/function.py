@@ -45,6 +45,9 @@ class FunctionCtx:
         """Keep inputs or outputs for ``backward``; changes made to them in place meanwhile are then noticed."""
         self._to_save = tensors
 
+    def save_for_forward(self, *tensors: Tensor | None) -> None:
+        """There for PyTorch's ``jvp``: forward mode needs nothing but ``forward`` and ``backward``."""
+
     def mark_dirty(self, *args: Tensor) -> None:
         """Say which inputs ``forward`` has changed in place; they must be returned."""
         self._dirty = args

@@ -12,7 +12,7 @@ from ..core.modes import no_grad
 from ..core.tensor import Size, Tensor
 from ..errors import ShapeError
 from ..ops.base import convert
-from ..ops.creation import multinomial
+from ..ops.drawing import multinomial
 from ..ops.elementwise import exp, log
 from ..ops.functions import logsumexp
 from ..ops.shaping import expand, reshape

@@ -8,7 +8,7 @@ from typing import Any
 from ..core.modes import no_grad
 from ..core.tensor import Tensor
 from ..nn.functional import binary_cross_entropy_with_logits
-from ..ops.creation import bernoulli
+from ..ops.drawing import bernoulli
 from ..ops.elementwise import log, sigmoid
 from ..ops.shaping import broadcast_tensors, expand
 from .distribution import Distribution, as_tensors, require

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.tensor import Tensor
 from ..errors import ArgumentError, ShapeError
 from ..linalg import cholesky, inv, solve_triangular
-from ..ops.creation import randn
+from ..ops.drawing import randn
 from ..ops.elementwise import log
 from ..ops.shaping import expand
 from .distribution import Distribution

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.tensor import Tensor
-from ..ops.creation import randn
+from ..ops.drawing import randn
 from ..ops.elementwise import erf, log
 from .distribution import Distribution, as_tensors, require
 

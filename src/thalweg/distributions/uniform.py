@@ -8,7 +8,8 @@ from typing import Any
 
 from ..core.tensor import Tensor
 from ..ops.base import where
-from ..ops.creation import full_like, rand
+from ..ops.creation import full_like
+from ..ops.drawing import rand
 from ..ops.elementwise import log
 from ..ops.functions import clamp
 from .distribution import Distribution, as_tensors, require

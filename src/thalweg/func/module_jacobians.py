@@ -9,29 +9,23 @@ multiplying it by the module's matrices gives the gradients by its state and by 
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..core.backward import walk
-from ..core.hooks import add_hook
 from ..core.modes import enable_grad
 from ..core.tape import edge_of
 from ..core.tensor import Tensor, wrap
 from ..errors import ArgumentError, GradcheckError
-from ..nn.hooks import ModuleHooks, everywhere
 from ..nn.module import Module
-from ..ops import shaping
-from ..ops.random import Generator, default_generator
-from ..transforms.forward import jacfwd
-from ..transforms.reverse import aliased, jacrev
+from ..ops.random import Generator
+from ..transforms.reverse import aliased
 from ..transforms.trees import leaves_of, rebuilt
-from .functional_call import functional_call
+from .module_calls import ModuleJacobian, Recorder, Setting, is_state, unflat
 
-__all__ = ["ModuleJacobian", "ModuleJacobians", "module_jacobians"]
+__all__ = ["ModuleJacobians", "module_jacobians"]
 
 _SEED = 20_000  # of the directions in ``check``
 
@@ -61,120 +55,16 @@ def module_jacobians(model: Module, *inputs: Any) -> ModuleJacobians:
     >>> bool((jacobians[0].state == model[0].weight).all()), jacobians.check()
     (True, True)
     """
-    recorder = _Recorder(model)
-    setting = _Setting(model)
+    recorder = Recorder(model)
+    setting = Setting(model)
     arguments = [aliased(x) if isinstance(x, Tensor) and x.is_floating_point() else x for x in leaves_of(inputs)]
-    sources = [x._node for x in arguments if _is_state(x)]
+    sources = [x._node for x in arguments if is_state(x)]
     with recorder.recording(), enable_grad():
         output = model(*rebuilt(inputs, arguments))
     ends = [y for y in leaves_of(output) if isinstance(y, Tensor) and y.is_floating_point()]
     if not ends:
         raise ArgumentError("module_jacobians: the model returns no floating-point tensor")
     return ModuleJacobians(model, inputs, sources, recorder.entries, ends, setting)
-
-
-class ModuleJacobian:
-    """One call of a module, and its two kinds of matrices.
-
-    Attributes:
-        name: the module's dotted name in the model.
-        module: the module.
-        d_in, d_out: the number of elements of its floating-point inputs and outputs.
-        weights: dz/dw by the name of the parameter, computed when it is looked up.
-    """
-
-    def __init__(self, name: str, module: Module, args: Any, kwargs: Any) -> None:
-        self.name, self.module = name, module
-        leaves = leaves_of((args, kwargs))
-        self.edges = [edge_of(x) for x in leaves if _is_state(x)]
-        self._inputs = [x.detach().clone() if isinstance(x, Tensor) else x for x in leaves]
-        self._structure = (args, kwargs)
-        self._setting = _Setting(module)
-        self._params = {n: p.detach().clone() for n, p in module.named_parameters()}
-        self.calls_others = False
-        self.outputs: list[Tensor] = []
-        self.nodes: list[Any] = []  # where the tape begins anew
-        self.weights: Mapping[str, Tensor] = _Weights(self)
-
-    def finish(self, output: Any) -> Any:
-        """The output with tensors in it at which the tape begins anew."""
-        cut = [aliased(y.detach()) if _is_state(y) else y for y in leaves_of(output)]
-        self.outputs = [y.detach() for y in cut if _is_state(y)]
-        self.nodes = [y._node for y in cut if _is_state(y)]
-        return rebuilt(output, cut)
-
-    @property
-    def d_in(self) -> int:
-        return sum(x._value.size for x in self._inputs if _is_state(x))
-
-    @property
-    def d_out(self) -> int:
-        return sum(y._value.size for y in self.outputs)
-
-    @functools.cached_property
-    def state(self) -> Tensor:
-        """dz/dx [d_out x d_in]."""
-        states = [x for x in self._inputs if _is_state(x)]
-        return self._jacobian(self._of_state, states)
-
-    def by_weight(self, name: str) -> Tensor:
-        """dz/dw [d_out x d_w] for a parameter."""
-        return self._jacobian(functools.partial(self._of_weight, name), [self._params[name]])
-
-    def _jacobian(self, function: Callable[[Tensor], Tensor], tensors: list[Tensor]) -> Tensor:
-        """By the mode that needs fewer passes."""
-        if not tensors or not self.d_out:
-            return wrap(np.zeros((self.d_out, sum(x._value.size for x in tensors))))
-        vector = _flat(tensors)
-        transform: Any = jacfwd if vector._value.size < self.d_out else jacrev
-        result: Tensor = transform(function)(vector)
-        return result.detach()
-
-    def _of_state(self, vector: Tensor) -> Tensor:
-        states = iter(_unflat(vector, [x for x in self._inputs if _is_state(x)]))
-        return self._output([next(states) if _is_state(x) else x for x in self._inputs], self._params)
-
-    def _of_weight(self, name: str, vector: Tensor) -> Tensor:
-        (weight,) = _unflat(vector, [self._params[name]])
-        return self._output(list(self._inputs), {**self._params, name: weight})
-
-    def _output(self, inputs: list[Any], params: dict[str, Tensor]) -> Tensor:
-        """The output as a vector."""
-        output = self._setting.call(params, self._structure, inputs)
-        return _flat([y for y in leaves_of(output) if _is_state(y)])
-
-    def _row(self) -> tuple[str, str, str]:
-        """The table's columns."""
-        weights = ", ".join(f"{n} [{self.d_out} x {p._value.size}]" for n, p in self._params.items())
-        label = f"{self.name} {type(self.module).__name__}".strip()
-        return label, f"[{self.d_out} x {self.d_in}]", weights
-
-    def __repr__(self) -> str:
-        return "  ".join(self._row()).rstrip()
-
-
-class _Weights(Mapping[str, Tensor]):
-    """The matrices by the weights, computed once they are looked up."""
-
-    def __init__(self, call: ModuleJacobian) -> None:
-        self._call = call
-        self._found: dict[str, Tensor] = {}
-
-    def __getitem__(self, name: str) -> Tensor:
-        if name not in self._call._params:
-            raise KeyError(name)
-        if name not in self._found:
-            self._found[name] = self._call.by_weight(name)
-        return self._found[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._call._params)
-
-    def __len__(self) -> int:
-        return len(self._call._params)
-
-    def __repr__(self) -> str:
-        return f"weights({', '.join(self)})"
 
 
 class ModuleJacobians(Sequence[ModuleJacobian]):
@@ -187,11 +77,11 @@ class ModuleJacobians(Sequence[ModuleJacobian]):
         sources: list[Any],
         entries: list[ModuleJacobian],
         ends: list[Tensor],
-        setting: _Setting,
+        setting: Setting,
     ) -> None:
         self.model, self._inputs, self._sources, self._setting = model, inputs, sources, setting
         self._entries, self._ends = entries, ends
-        self._arguments = [x for x in leaves_of(inputs) if _is_state(x)]
+        self._arguments = [x for x in leaves_of(inputs) if is_state(x)]
 
     def __getitem__(self, index: Any) -> Any:
         return self._entries[index]
@@ -200,7 +90,7 @@ class ModuleJacobians(Sequence[ModuleJacobian]):
         return len(self._entries)
 
     def __repr__(self) -> str:
-        rows = [("module", "dz/dx", "dz/dw"), *(entry._row() for entry in self._entries)]
+        rows = [("module", "dz/dx", "dz/dw"), *(entry.row() for entry in self._entries)]
         numbers = ["", *map(str, range(len(self._entries)))]
         widths = [max(len(row[i]) for row in rows) for i in range(3)]
         first = max(map(len, numbers))
@@ -262,11 +152,11 @@ class ModuleJacobians(Sequence[ModuleJacobian]):
     def _by_backprop(self, rows: list[Tensor]) -> dict[str, Tensor]:
         """The same gradients from a plain run of the model."""
         params = {n: p.detach().requires_grad_() for n, p in self.model.named_parameters()}
-        leaves = [x.detach().requires_grad_() if _is_state(x) else x for x in leaves_of(self._inputs)]
+        leaves = [x.detach().requires_grad_() if is_state(x) else x for x in leaves_of(self._inputs)]
         with enable_grad():
             output = self._setting.call(params, (self._inputs, {}), leaves)
-        ends = [y for y in leaves_of(output) if _is_state(y)]
-        sources = [*params.values(), *(x for x in leaves if _is_state(x))]
+        ends = [y for y in leaves_of(output) if is_state(y)]
+        sources = [*params.values(), *(x for x in leaves if is_state(x))]
         pairs = [(y, dy._value) for y, dy in zip(ends, rows, strict=True) if y.requires_grad]
         roots, starts = zip(*pairs, strict=True) if pairs else ((), ())
         wanted = [edge_of(x) for x in sources]
@@ -314,8 +204,8 @@ class _Chain:
             if id(p) in self.params:
                 self.by_weight[self.params[id(p)]] += (row @ entry.weights[name]._value).reshape(p._value.shape)
         if any(edge is not None for edge in entry.edges):
-            states = [x for x in entry._inputs if _is_state(x)]
-            for edge, dx in zip(entry.edges, _unflat(wrap(row @ entry.state._value), states), strict=True):
+            states = [x for x in entry.inputs if is_state(x)]
+            for edge, dx in zip(entry.edges, unflat(wrap(row @ entry.state._value), states), strict=True):
                 self.send(edge, dx._value)
 
     def results(self) -> dict[str, Tensor]:
@@ -328,85 +218,3 @@ class _Chain:
             dx = self.arriving.get(node)
             found[f"input {i}"] = wrap(np.zeros(x._value.shape, x._value.dtype) if dx is None else dx)
         return found
-
-
-class _Setting:
-    """What a call of a module depends on beside its arguments and parameters, as it is now."""
-
-    def __init__(self, module: Module) -> None:
-        self.module = module
-        self.mark = default_generator.mark()
-        self.training = {m: m.training for m in module.modules()}
-        self.buffers = {n: b.detach().clone() for n, b in module.named_buffers()}
-
-    def call(self, params: dict[str, Tensor], structure: Any, inputs: list[Any]) -> Any:
-        """The module's output in this setting; copies of inputs and buffers may be changed in place by it."""
-        args, kwargs = rebuilt(structure, [x.clone() if isinstance(x, Tensor) else x for x in inputs])
-        buffers = {n: b.clone() for n, b in self.buffers.items()}
-        with default_generator.rewound(self.mark), _modes(self.training):
-            return functional_call(self.module, (params, buffers), tuple(args), kwargs)
-
-
-class _Recorder:
-    """Notes the calls of modules while a model runs."""
-
-    def __init__(self, model: Module) -> None:
-        self.names = {m: name for name, m in model.named_modules()}
-        self.entries: list[ModuleJacobian] = []
-        self._open: list[ModuleJacobian] = []
-
-    @contextmanager
-    def recording(self) -> Iterator[None]:
-        """Within it every call of a module of the model is noted."""
-        hooks = ModuleHooks()
-        add_hook(hooks.forward_pre, (self._enter, True))
-        add_hook(hooks.forward, (self._leave, True, False))
-        everywhere.append(hooks)
-        try:
-            yield
-        finally:
-            everywhere.remove(hooks)
-
-    def _enter(self, module: Module, args: Any, kwargs: Any) -> None:
-        if module not in self.names:
-            return
-        for outer in self._open:
-            outer.calls_others = True
-        self._open.append(ModuleJacobian(self.names[module], module, args, kwargs))
-
-    def _leave(self, module: Module, args: Any, kwargs: Any, output: Any) -> Any:
-        if module not in self.names:
-            return None
-        entry = self._open.pop()
-        if entry.calls_others:
-            return None
-        self.entries.append(entry)
-        return entry.finish(output)
-
-
-def _is_state(x: Any) -> bool:
-    return isinstance(x, Tensor) and x._value.dtype.kind == "f"
-
-
-def _flat(tensors: Sequence[Tensor]) -> Tensor:
-    """The elements of all tensors as one vector."""
-    return shaping.cat([shaping.reshape(x, -1) for x in tensors])
-
-
-def _unflat(vector: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
-    """The inverse of ``_flat``."""
-    pieces = shaping.split(vector, [x._value.size for x in like])
-    return [shaping.reshape(p, x._value.shape).to(x.dtype) for p, x in zip(pieces, like, strict=True)]
-
-
-@contextmanager
-def _modes(training: Mapping[Module, bool]) -> Iterator[None]:
-    """Within it modules are in the given modes."""
-    before = {m: m.__dict__["training"] for m in training}
-    try:
-        for m, mode in training.items():
-            m.__dict__["training"] = mode
-        yield
-    finally:
-        for m, mode in before.items():
-            m.__dict__["training"] = mode

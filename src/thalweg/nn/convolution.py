@@ -30,7 +30,7 @@ __all__ = [
 _PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
-class _Convolution(Module):
+class _ConvNd(Module):
     """What all convolutional layers hold: weight, bias and the numbers that describe the windows."""
 
     axes: ClassVar[int]
@@ -114,7 +114,7 @@ class _Convolution(Module):
         return ", ".join(parts)
 
 
-class _Conv(_Convolution):
+class _Conv(_ConvNd):
     apply_to: ClassVar[Callable[..., Tensor]]
 
     def __init__(
@@ -213,7 +213,7 @@ class Conv3d(_Conv):
     apply_to = staticmethod(F.conv3d)
 
 
-class _ConvTranspose(_Convolution):
+class _ConvTransposeNd(_ConvNd):
     transposed = True
     apply_to: ClassVar[Callable[..., Tensor]]
 
@@ -265,7 +265,7 @@ class _ConvTranspose(_Convolution):
         return extra
 
 
-class ConvTranspose1d(_ConvTranspose):
+class ConvTranspose1d(_ConvTransposeNd):
     """A transposed convolution along one axis; see ``ConvTranspose2d``.
 
     input : (n, in_channels, length), or the same without n  ->  (n, out_channels, out)
@@ -275,7 +275,7 @@ class ConvTranspose1d(_ConvTranspose):
     apply_to = staticmethod(F.conv_transpose1d)
 
 
-class ConvTranspose2d(_ConvTranspose):
+class ConvTranspose2d(_ConvTransposeNd):
     """A transposed convolution over images; see ``functional.conv_transpose2d`` for the sizes.
 
     input : (n, in_channels, height, width), or the same without n  ->  (n, out_channels, *out)
@@ -294,7 +294,7 @@ class ConvTranspose2d(_ConvTranspose):
     apply_to = staticmethod(F.conv_transpose2d)
 
 
-class ConvTranspose3d(_ConvTranspose):
+class ConvTranspose3d(_ConvTransposeNd):
     """A transposed convolution over volumes; see ``ConvTranspose2d``."""
 
     axes = 3

@@ -6,6 +6,8 @@ Random ones draw from ``generator``, by default the one that ``tw.manual_seed`` 
 from __future__ import annotations
 
 import math
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -281,3 +283,28 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     for column in range(columns):
         value[wrap(source.permutation(rows))[:zeros], column] = 0
     return tensor.copy_(value)
+
+
+# -- older names ------------------------------------------------------------------------------------------
+
+
+class _OlderName:
+    """A function under the name, without the underscore, that PyTorch has deprecated."""
+
+    def __init__(self, function: Callable[..., Tensor]) -> None:
+        self.function = function
+        self.__name__ = function.__name__.rstrip("_")
+        self.__doc__ = f"``{function.__name__}`` under its deprecated name."
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Warn, and call the function."""
+        warnings.warn(
+            f"nn.init.{self.__name__} is deprecated; use nn.init.{self.function.__name__}", FutureWarning, stacklevel=2
+        )
+        return self.function(*args, **kwargs)
+
+
+constant, dirac, eye = _OlderName(constant_), _OlderName(dirac_), _OlderName(eye_)
+kaiming_normal, kaiming_uniform = _OlderName(kaiming_normal_), _OlderName(kaiming_uniform_)
+normal, orthogonal, sparse = _OlderName(normal_), _OlderName(orthogonal_), _OlderName(sparse_)
+uniform, xavier_normal, xavier_uniform = _OlderName(uniform_), _OlderName(xavier_normal_), _OlderName(xavier_uniform_)

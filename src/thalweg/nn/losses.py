@@ -350,3 +350,6 @@ class CTCLoss(Loss):
         return ctc_loss(
             log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity
         )
+
+
+_Loss, _WeightedLoss = Loss, WeightedLoss  # PyTorch's names of the bases

@@ -357,6 +357,9 @@ class Module(Registry):
                 hook(self, destination, prefix, metadata)
         return destination
 
+    def _bring_up_to_date(self, entries: dict[str, Any], prefix: str, metadata: dict[str, Any]) -> None:
+        """Change the entries of a ``state_dict`` that an older version of the layer has written, before loading."""
+
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
         """Write what this module itself holds; a subclass may add to it."""
         for name, value in self._saved_members():

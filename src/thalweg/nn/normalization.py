@@ -20,7 +20,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _Norm(Module):
+class _NormBase(Module):
     """What layers with a scale, a shift and running statistics for each channel share."""
 
     _version = 2
@@ -81,6 +81,11 @@ class _Norm(Module):
         if self.bias is not None:
             init.zeros_(self.bias)
 
+    def _bring_up_to_date(self, entries: dict[str, Any], prefix: str, metadata: dict[str, Any]) -> None:
+        """Before version 2 there was no number of batches."""
+        if metadata.get("version", 1) < 2 and self.num_batches_tracked is not None:
+            entries.setdefault(f"{prefix}num_batches_tracked", self.num_batches_tracked)
+
     def _check_input_dim(self, input: Tensor) -> None:
         if input._value.ndim not in self.dims:
             expected = " or ".join(map(str, self.dims))
@@ -106,7 +111,7 @@ class _Norm(Module):
         )
 
 
-class _BatchNorm(_Norm):
+class _BatchNorm(_NormBase):
     def __init__(
         self,
         num_features: int,
@@ -174,7 +179,7 @@ class BatchNorm3d(_BatchNorm):
     dims = (5,)
 
 
-class _InstanceNorm(_Norm):
+class _InstanceNorm(_NormBase):
     def __init__(
         self,
         num_features: int,

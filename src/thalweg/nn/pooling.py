@@ -6,14 +6,16 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ..core.tensor import Tensor
+from ..errors import ArgumentError
 from . import functional as F
 from .functional.sizes import each_axis
 from .module import Module
 
 __all__ = [
     "AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveAvgPool3d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d",
-    "AdaptiveMaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "LPPool1d", "LPPool2d", "LPPool3d", "MaxPool1d",
-    "MaxPool2d", "MaxPool3d", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d",
+    "AdaptiveMaxPool3d", "AvgPool1d", "AvgPool2d", "AvgPool3d", "FractionalMaxPool2d", "FractionalMaxPool3d",
+    "LPPool1d", "LPPool2d", "LPPool3d", "MaxPool1d", "MaxPool2d", "MaxPool3d", "MaxUnpool1d", "MaxUnpool2d",
+    "MaxUnpool3d",
 ]  # fmt: skip
 
 
@@ -219,6 +221,53 @@ class LPPool3d(_LPPool):
     """The p-norm of each window of a volume; see ``functional.lp_pool3d``."""
 
     apply_to = staticmethod(F.lp_pool3d)
+
+
+class _FractionalMaxPool(Module):
+    apply_to: ClassVar[Callable[..., Any]]
+    axes: ClassVar[int]
+    _random_samples: Tensor | None
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        if (output_size is None) == (output_ratio is None):
+            raise ArgumentError(f"{name}: give either output_size or output_ratio")
+        self.kernel_size = each_axis(kernel_size, self.axes, name, "kernel_size")
+        self.return_indices = return_indices
+        self.register_buffer("_random_samples", _random_samples)
+        self.output_size = None if output_size is None else each_axis(output_size, self.axes, name, "output_size")
+        ratios = (output_ratio,) * self.axes if isinstance(output_ratio, (int, float)) else output_ratio
+        if ratios is not None and not all(0 < r < 1 for r in ratios):
+            raise ArgumentError(f"{name}: output_ratio must be between 0 and 1, got {output_ratio}")
+        self.output_ratio = ratios
+
+    def forward(self, input: Tensor) -> Any:
+        """The largest elements, and their places if ``return_indices``."""
+        return type(self).apply_to(
+            input, self.kernel_size, self.output_size, self.output_ratio, self.return_indices, self._random_samples
+        )
+
+
+class FractionalMaxPool2d(_FractionalMaxPool):
+    """The largest elements of windows of an image at random distances; see ``functional.fractional_max_pool2d``."""
+
+    axes = 2
+    apply_to = staticmethod(F.fractional_max_pool2d)
+
+
+class FractionalMaxPool3d(_FractionalMaxPool):
+    """The largest elements of windows of a volume at random distances; see ``functional.fractional_max_pool3d``."""
+
+    axes = 3
+    apply_to = staticmethod(F.fractional_max_pool3d)
 
 
 class _AdaptiveAvgPool(Module):

@@ -10,7 +10,8 @@ from ..core.dtypes import dtype
 from ..core.modes import no_grad
 from ..core.tensor import Tensor, wrap
 from ..errors import ShapeError
-from ..ops.creation import empty, multinomial
+from ..ops.creation import empty
+from ..ops.drawing import multinomial
 from ..ops.index import take
 from ..ops.random import Generator
 from ..ops.shaping import unsqueeze

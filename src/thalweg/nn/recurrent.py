@@ -71,7 +71,7 @@ class RNNBase(Module):
         self.bidirectional = bidirectional
         self.proj_size = proj_size
         self._check_arguments()
-        self._all_names: list[list[str]] = []
+        self._all_weights: list[list[str]] = []
         for layer in range(num_layers):
             for suffix in ("", "_reverse")[: 1 + bidirectional]:
                 self._add_weights(layer, suffix, device, dtype)
@@ -107,7 +107,7 @@ class RNNBase(Module):
         names = {kind: f"{kind}_l{layer}{suffix}" for kind in shapes}
         for kind, shape in shapes.items():
             setattr(self, names[kind], Parameter(empty(*shape, device=device, dtype=dtype)))
-        self._all_names.append(list(names.values()))
+        self._all_weights.append(list(names.values()))
 
     def reset_parameters(self) -> None:
         """Draw all weights anew: uniform on ±1 / sqrt(hidden_size)."""
@@ -117,9 +117,17 @@ class RNNBase(Module):
         """Nothing: weights need not lie side by side here."""
 
     @property
+    def _flat_weights_names(self) -> list[str]:
+        return [name for names in self._all_weights for name in names]
+
+    @property
+    def _flat_weights(self) -> list[Parameter]:
+        return [getattr(self, name) for name in self._flat_weights_names]
+
+    @property
     def all_weights(self) -> list[list[Parameter]]:
         """The parameters of each layer and direction."""
-        return [[getattr(self, name) for name in names] for names in self._all_names]
+        return [[getattr(self, name) for name in names] for names in self._all_weights]
 
     # -- forward ------------------------------------------------------------------------------------------
 

@@ -115,6 +115,7 @@ def load_state_dict(module: Module, state_dict: Mapping[str, Any], strict: bool,
     modules = list(module.named_modules(remove_duplicate=False))
     for name, m in modules:
         prefix = f"{name}." if name else ""
+        m._bring_up_to_date(plan.entries, prefix, metadata.get(name, {}))
         if m._hooks is not None:
             for hook in list(m._hooks.load_pre.values()):
                 hook(m, plan.entries, prefix, metadata.get(name, {}), strict, plan.missing, [], plan.errors)

@@ -8,7 +8,7 @@ import numpy as np
 
 from .base import Elementwise, Unary, safe_mul, where
 
-__all__ = ["maximum", "minimum", "relu"]
+__all__ = ["clamp", "maximum", "minimum", "relu"]
 
 
 class Relu(Unary):
@@ -64,4 +64,28 @@ class Minimum(Elementwise):
         return emit.minimum(a, b)
 
 
+class Clamp(Unary):
+    """x, but ``low`` below low and ``high`` above high; one of them may be None. NaN stays.
+
+    The derivative is 1 inside and on the bounds, 0 outside.
+    """
+
+    has_params = True
+    saves = (0,)
+
+    def forward(self, x: Any, low: Any, high: Any) -> Any:
+        return np.clip(x, low, high)
+
+    def pullback_0(self, dy: Any, y: Any, x: Any, low: Any, high: Any) -> Any:  # type: ignore[override]
+        if low is None or high is None:
+            return safe_mul(x <= high if low is None else x >= low, dy)
+        return safe_mul((x >= low) & (x <= high), dy)
+
+    def lower(self, emit: Any, x: Any, low: Any, high: Any) -> Any:
+        if low is not None:
+            x = emit.select(emit.lt(x, low), low, x)
+        return x if high is None else emit.select(emit.gt(x, high), high, x)
+
+
 relu, maximum, minimum = Relu(), Maximum(), Minimum()
+clamp: Any = Clamp()  # Any: it has parameters, which Unary's annotations don't know

@@ -27,9 +27,12 @@ __all__ = ["bincount", "corrcoef", "cov", "histc", "histogram", "unique", "uniqu
 
 def concrete(x: Tensor, name: str) -> Any:
     """The array of a tensor, for what depends on values."""
-    if state.tracer is not None and not isinstance(x._value, np.ndarray):
-        raise state.tracer.refuse(f"{name}: the shape of the result depends on values; call it outside")
-    return x._value
+    if isinstance(x._value, np.ndarray):
+        return x._value
+    message = f"{name}: the shape of the result depends on values, which are not known here"
+    if state.tracer is not None:
+        raise state.tracer.refuse(f"{message}; call it outside of the compiled function")
+    raise ArgumentError(f"{message}: inside vmap each sample would have a shape of its own")
 
 
 def unique(

@@ -1,4 +1,4 @@
-"""Making tensors: from data, filled, and random."""
+"""Making tensors: from data, and filled."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 
 from ..core.device import require_cpu
 from ..core.dtypes import (
-    FLOAT64,
     INT64,
     as_numpy_dtype,
     default_float,
@@ -21,13 +20,9 @@ from ..core.dtypes import (
 from ..core.modes import state
 from ..core.tensor import Tensor, wrap
 from ..core.value import SymbolicValue
-from ..errors import ArgumentError, DtypeError, ShapeError, ThalwegError
-from .base import convert, isfinite
-from .broadcast import expand, reshape, sum_
-from .elementwise import ge, gt, le, logical_and, lt
-from .random import Generator, default_generator, require_float
-from .ranges import check_all
-from .sampling import pick_distinct, pick_repeated
+from ..errors import DtypeError, ShapeError
+from .base import convert
+from .broadcast import expand
 
 Shape = Any
 
@@ -44,7 +39,7 @@ def tensor(
     tensor([[1, 2],
             [3, 4]])
     """
-    return _finish(_array(data, dtype, copy=True), requires_grad, device)
+    return finish(_array(data, dtype, copy=True), requires_grad, device)
 
 
 def as_tensor(data: Any, dtype: dtype | None = None, device: Any = None) -> Tensor:
@@ -164,14 +159,14 @@ def shape_of(size: tuple[Any, ...], name: str, keyword: Any = None) -> tuple[int
     return shape
 
 
-def _finish(value: Any, requires_grad: bool, device: Any) -> Tensor:
+def finish(value: Any, requires_grad: bool, device: Any) -> Tensor:
     if device is not None:
         require_cpu(device, "device")
     x = wrap(value if state.forward is None else state.forward.held(value))
     return x.requires_grad_() if requires_grad else x
 
 
-def _float_dtype(d: dtype | None) -> Any:
+def float_dtype(d: dtype | None) -> Any:
     return default_float() if d is None else as_numpy_dtype(d)
 
 
@@ -185,7 +180,7 @@ def zeros(
     pin_memory: bool = False,
 ) -> Tensor:
     """A tensor of zeros of the given shape."""
-    return _finish(np.zeros(shape_of(sizes, "zeros", size), _float_dtype(dtype)), requires_grad, device)
+    return finish(np.zeros(shape_of(sizes, "zeros", size), float_dtype(dtype)), requires_grad, device)
 
 
 def ones(
@@ -198,7 +193,7 @@ def ones(
     pin_memory: bool = False,
 ) -> Tensor:
     """A tensor of ones of the given shape."""
-    return _finish(np.ones(shape_of(sizes, "ones", size), _float_dtype(dtype)), requires_grad, device)
+    return finish(np.ones(shape_of(sizes, "ones", size), float_dtype(dtype)), requires_grad, device)
 
 
 def empty(
@@ -211,7 +206,7 @@ def empty(
     pin_memory: bool = False,
 ) -> Tensor:
     """A tensor whose elements are not set: whatever was in the memory."""
-    return _finish(np.empty(shape_of(sizes, "empty", size), _float_dtype(dtype)), requires_grad, device)
+    return finish(np.empty(shape_of(sizes, "empty", size), float_dtype(dtype)), requires_grad, device)
 
 
 def full(
@@ -228,7 +223,7 @@ def full(
     kind = fill_value.dtype.numpy.kind if isinstance(fill_value, Tensor) else scalar_dtype(fill_value).kind
     natural = default_float() if kind == "f" else np.dtype(bool) if kind == "b" else INT64
     target = natural if dtype is None else as_numpy_dtype(dtype)
-    return _finish(_filled(shape_of((size,), "full"), fill_value, target), requires_grad, device)
+    return finish(_filled(shape_of((size,), "full"), fill_value, target), requires_grad, device)
 
 
 def _filled(shape: tuple[int, ...], fill: Any, target: Any) -> Any:
@@ -239,14 +234,14 @@ def _filled(shape: tuple[int, ...], fill: Any, target: Any) -> Any:
     return np.full(shape, value, target)
 
 
-def _like(input: Tensor, dtype: dtype | None) -> Any:
+def like_dtype(input: Tensor, dtype: dtype | None) -> Any:
     return input._value.dtype if dtype is None else as_numpy_dtype(dtype)
 
 
 def resembling(input: Tensor, x: Tensor, requires_grad: bool, device: Any = None) -> Tensor:
     """A new tensor in memory that can hold what ``input`` can."""
     value = input._value
-    return _finish(value.like(x._value) if isinstance(value, SymbolicValue) else x._value, requires_grad, device)
+    return finish(value.like(x._value) if isinstance(value, SymbolicValue) else x._value, requires_grad, device)
 
 
 def zeros_like(
@@ -260,7 +255,7 @@ def zeros_like(
     memory_format: Any = None,
 ) -> Tensor:
     """Zeros of the shape and dtype of ``input``."""
-    return resembling(input, wrap(np.zeros(input._value.shape, _like(input, dtype))), requires_grad, device)
+    return resembling(input, wrap(np.zeros(input._value.shape, like_dtype(input, dtype))), requires_grad, device)
 
 
 def ones_like(
@@ -274,7 +269,7 @@ def ones_like(
     memory_format: Any = None,
 ) -> Tensor:
     """Ones of the shape and dtype of ``input``."""
-    return resembling(input, wrap(np.ones(input._value.shape, _like(input, dtype))), requires_grad, device)
+    return resembling(input, wrap(np.ones(input._value.shape, like_dtype(input, dtype))), requires_grad, device)
 
 
 def empty_like(
@@ -288,7 +283,7 @@ def empty_like(
     memory_format: Any = None,
 ) -> Tensor:
     """An unset tensor of the shape and dtype of ``input``."""
-    return resembling(input, wrap(np.empty(input._value.shape, _like(input, dtype))), requires_grad, device)
+    return resembling(input, wrap(np.empty(input._value.shape, like_dtype(input, dtype))), requires_grad, device)
 
 
 def full_like(
@@ -303,11 +298,13 @@ def full_like(
     memory_format: Any = None,
 ) -> Tensor:
     """One number in the shape and dtype of ``input``."""
-    return resembling(input, wrap(_filled(input._value.shape, fill_value, _like(input, dtype))), requires_grad, device)
+    return resembling(
+        input, wrap(_filled(input._value.shape, fill_value, like_dtype(input, dtype))), requires_grad, device
+    )
 
 
 def arange(
-    start: Any,
+    start: Any = 0,
     end: Any = None,
     step: Any = 1,
     *,
@@ -334,7 +331,7 @@ def arange(
     target = (INT64 if integers else default_float()) if dtype is None else as_numpy_dtype(dtype)
     n = -(-(end - start) // step) if integers else math.ceil((end - start) / step)
     work = np.int64 if integers else np.float64
-    return _finish((work(start) + np.arange(n, dtype=work) * work(step)).astype(target), requires_grad, device)
+    return finish((work(start) + np.arange(n, dtype=work) * work(step)).astype(target), requires_grad, device)
 
 
 def linspace(
@@ -352,7 +349,7 @@ def linspace(
     start, end = (x.item() if isinstance(x, Tensor) else x for x in (start, end))
     if steps < 0:
         raise ShapeError(f"linspace: the number of steps must not be negative, got {steps}")
-    return _finish(np.linspace(start, end, steps).astype(_float_dtype(dtype)), requires_grad, device)
+    return finish(np.linspace(start, end, steps).astype(float_dtype(dtype)), requires_grad, device)
 
 
 def logspace(
@@ -371,17 +368,17 @@ def logspace(
     if steps < 0:
         raise ShapeError(f"logspace: the number of steps must not be negative, got {steps}")
     exponents = np.linspace(start, end, steps)
-    return _finish(np.power(float(base), exponents).astype(_float_dtype(dtype)), requires_grad, device)
+    return finish(np.power(float(base), exponents).astype(float_dtype(dtype)), requires_grad, device)
 
 
 def scalar_tensor(s: Any, *, dtype: dtype | None = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A 0-d tensor of the default dtype, or of ``dtype``."""
-    return full((), s, dtype=from_numpy_dtype(_float_dtype(dtype)), requires_grad=requires_grad)
+    return full((), s, dtype=from_numpy_dtype(float_dtype(dtype)), requires_grad=requires_grad)
 
 
 def frombuffer(buffer: Any, *, dtype: dtype, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Tensor:
     """A vector that shares the memory of a buffer such as a bytearray."""
-    return _finish(np.frombuffer(buffer, as_numpy_dtype(dtype), count, offset), requires_grad, None)
+    return finish(np.frombuffer(buffer, as_numpy_dtype(dtype), count, offset), requires_grad, None)
 
 
 def empty_strided(
@@ -389,8 +386,8 @@ def empty_strided(
 ) -> Tensor:
     """An unset tensor whose axes lie in memory in the order of the strides."""
     order = sorted(range(len(size)), key=lambda i: -stride[i])
-    value = np.empty([size[i] for i in order], _float_dtype(dtype))
-    return _finish(value.transpose(np.argsort(order)) if order else value, requires_grad, device)
+    value = np.empty([size[i] for i in order], float_dtype(dtype))
+    return finish(value.transpose(np.argsort(order)) if order else value, requires_grad, device)
 
 
 def eye(
@@ -404,239 +401,11 @@ def eye(
     pin_memory: bool = False,
 ) -> Tensor:
     """The identity matrix of n rows and m (default n) columns."""
-    return _finish(np.eye(n, m, dtype=_float_dtype(dtype)), requires_grad, device)
-
-
-# -- random -----------------------------------------------------------------------------------------------
-
-
-def rand(
-    *sizes: Any,
-    size: Any = None,
-    generator: Generator | None = None,
-    dtype: dtype | None = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-) -> Tensor:
-    """Uniform random numbers on [0, 1)."""
-    target = _float_dtype(dtype)
-    require_float(target, "rand")
-    return _finish(
-        (generator or default_generator).uniform(shape_of(sizes, "rand", size), target), requires_grad, device
-    )
-
-
-def randn(
-    *sizes: Any,
-    size: Any = None,
-    generator: Generator | None = None,
-    dtype: dtype | None = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-) -> Tensor:
-    """Standard normal random numbers."""
-    target = _float_dtype(dtype)
-    require_float(target, "randn")
-    return _finish(
-        (generator or default_generator).normal(shape_of(sizes, "randn", size), target), requires_grad, device
-    )
-
-
-def rand_like(
-    input: Tensor,
-    *,
-    generator: Generator | None = None,
-    dtype: dtype | None = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-    memory_format: Any = None,
-) -> Tensor:
-    """Uniform random numbers in the shape of ``input``."""
-    target = _like(input, dtype)
-    require_float(target, "rand_like")
-    return _finish((generator or default_generator).uniform(input._value.shape, target), requires_grad, device)
-
-
-def randn_like(
-    input: Tensor,
-    *,
-    generator: Generator | None = None,
-    dtype: dtype | None = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-    memory_format: Any = None,
-) -> Tensor:
-    """Standard normal random numbers in the shape of ``input``."""
-    target = _like(input, dtype)
-    require_float(target, "randn_like")
-    return _finish((generator or default_generator).normal(input._value.shape, target), requires_grad, device)
-
-
-def randint(
-    low: int,
-    high: Any = None,
-    size: Any = None,
-    *,
-    generator: Generator | None = None,
-    dtype: dtype | None = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-) -> Tensor:
-    """Random integers in [low, high); ``randint(high, size)`` counts from 0."""
-    if size is None:
-        low, high, size = 0, low, high
-    if high is None or size is None:
-        raise TypeError("randint: needs (high, size) or (low, high, size)")
-    if low >= high:
-        raise ThalwegError(f"randint: low must be below high, got [{low}, {high})")
-    value = (generator or default_generator).integers(low, high, shape_of((size,), "randint"))
-    return _finish(value.astype(INT64 if dtype is None else as_numpy_dtype(dtype)), requires_grad, device)
-
-
-def randint_like(
-    input: Tensor,
-    low: Any,
-    high: Any = None,
-    *,
-    generator: Generator | None = None,
-    dtype: dtype | None = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    memory_format: Any = None,
-) -> Tensor:
-    """Random integers in [low, high) in the shape and dtype of ``input``; ``randint_like(input, high)`` from 0."""
-    low, high = (0, low) if high is None else (low, high)
-    target = from_numpy_dtype(_like(input, dtype))
-    return randint(int(low), int(high), input._value.shape, generator=generator, dtype=target).requires_grad_(
-        requires_grad
-    )
-
-
-def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
-    """A Poisson variable for each element, which is its rate.
-
-    A uniform number is looked up in the running sum of the probabilities, which is cut off 12 standard deviations
-    (and 30) above the largest rate.
-    """
-    rates = input.detach()._value
-    if not isinstance(rates, np.ndarray):
-        assert state.tracer is not None
-        raise state.tracer.refuse("poisson: how far to count depends on the rates; draw outside")
-    if rates.dtype.kind != "f" or (rates.size and not rates.min() >= 0):
-        raise ArgumentError("poisson: rates must be floating-point and not negative")
-    draw = (generator or default_generator).uniform(rates.shape, FLOAT64)
-    largest = float(rates.max(initial=0.0))
-    return wrap(
-        _poisson_counts(rates.astype(FLOAT64), draw, int(largest + 12 * math.sqrt(largest) + 30)).astype(rates.dtype)
-    )
-
-
-def _poisson_counts(rates: Any, draw: Any, end: int) -> Any:
-    """How many of the running sums of each rate's probabilities the uniform number passes."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logarithm, rate_logarithm = -rates, np.log(rates)
-        counts, total = np.zeros(rates.shape), np.exp(logarithm)
-        for k in range(1, end):
-            passed = draw >= total
-            if not passed.any():
-                break
-            counts += passed
-            logarithm = np.where(rates > 0, logarithm + rate_logarithm - math.log(k), -math.inf)
-            total = total + np.exp(logarithm)
-    return counts
-
-
-def binomial(count: Tensor, prob: Tensor, generator: Generator | None = None) -> Tensor:
-    """How many of ``count`` trials with the chance ``prob`` succeed, elementwise."""
-    n, p = np.broadcast_arrays(count.detach()._value, prob.detach()._value)
-    trials = int(n.max(initial=0.0))
-    draw = (generator or default_generator).uniform((trials, *n.shape), FLOAT64)
-    hits = (draw < p) & (np.arange(trials).reshape(-1, *(1,) * n.ndim) < n)
-    return wrap(hits.sum(0).astype(count._value.dtype))
-
-
-def randperm(
-    n: int,
-    *,
-    generator: Generator | None = None,
-    dtype: dtype | None = None,
-    layout: Any = None,
-    device: Any = None,
-    requires_grad: bool = False,
-    pin_memory: bool = False,
-) -> Tensor:
-    """A random permutation of 0 … n - 1."""
-    value = (generator or default_generator).permutation(n)
-    return _finish(value.astype(INT64 if dtype is None else as_numpy_dtype(dtype)), requires_grad, device)
-
-
-def normal(
-    mean: Any = 0.0,
-    std: Any = 1.0,
-    size: Any = None,
-    *,
-    generator: Generator | None = None,
-    dtype: dtype | None = None,
-    device: Any = None,
-    requires_grad: bool = False,
-) -> Tensor:
-    """Normal random numbers: of the shape ``size``, or one for each element of the tensors ``mean`` and ``std``."""
-    if size is not None:
-        noise = (generator or default_generator).normal(shape_of((size,), "normal"), _float_dtype(dtype))
-        return _finish(mean + std * noise, requires_grad, device)
-    values = [x._value if isinstance(x, Tensor) else x for x in (mean, std)]
-    shape = np.broadcast_shapes(*(getattr(v, "shape", ()) for v in values))
-    target = next((v.dtype for v in values if hasattr(v, "dtype")), default_float())
-    noise = (generator or default_generator).normal(shape, target)
-    return convert(wrap(values[0] + values[1] * noise), dtype=target)
-
-
-def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | None = None) -> Tensor:
-    """1 with the probability that ``input`` holds (or ``p``), else 0."""
-    value = input._value
-    given = input if p is None else p
-    probability = given._value if isinstance(given, Tensor) else np.asarray(given)
-    possible = logical_and(ge(probability, 0), le(probability, 1))
-    check_all(possible, ThalwegError, "bernoulli: probabilities must lie between 0 and 1")
-    draw = (generator or default_generator).uniform(value.shape, default_float())
-    return convert(wrap(lt(draw, probability)), dtype=value.dtype)
-
-
-def multinomial(
-    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Generator | None = None
-) -> Tensor:
-    """Positions drawn with the weights in the rows of ``input``: (n,) or (m, n) -> (..., num_samples) int64."""
-    shape, wide = input._value.shape, convert(input._value, dtype=FLOAT64)
-    rows = reshape(wide, shape=(math.prod(shape[:-1]), shape[-1]))
-    possible, used = logical_and(isfinite(rows), ge(rows, 0)), convert(gt(rows, 0), dtype=INT64)
-    counts = sum_(used, dims=(1,), keepdim=False)
-    error = "multinomial: weights must be finite, not negative, and not all zero"
-    check_all(possible, ThalwegError, error)
-    check_all(ge(counts, 1), ThalwegError, error)
-    source = generator or default_generator
-    if replacement:
-        picks = pick_repeated(rows, source.uniform((rows.shape[0], num_samples), FLOAT64))
-    else:
-        error = f"multinomial: can't draw {num_samples} samples without replacement from fewer weights"
-        check_all(ge(counts, num_samples), ThalwegError, error)
-        picks = pick_distinct(rows, source.uniform(rows.shape, FLOAT64), count=num_samples)
-    return wrap(reshape(picks, shape=(*shape[:-1], num_samples)))
+    return finish(np.eye(n, m, dtype=float_dtype(dtype)), requires_grad, device)
 
 
 __all__ = [
-    "arange", "as_tensor", "asarray", "bernoulli", "binomial", "empty", "empty_like", "empty_strided", "eye",
-    "from_numpy", "frombuffer", "full", "full_like", "linspace", "logspace", "multinomial", "normal", "ones",
-    "ones_like", "poisson", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm",
-    "scalar_tensor", "tensor", "zeros", "zeros_like",
+    "arange", "as_tensor", "asarray", "empty", "empty_like", "empty_strided", "eye", "from_numpy", "frombuffer",
+    "full", "full_like", "linspace", "logspace", "ones", "ones_like", "scalar_tensor", "tensor", "zeros",
+    "zeros_like",
 ]  # fmt: skip

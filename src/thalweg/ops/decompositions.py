@@ -1,4 +1,4 @@
-"""Decompositions of matrices and solutions of linear systems, batched over leading axes, by LAPACK through NumPy.
+"""Decompositions of matrices, and their exponential, batched over leading axes, by LAPACK through NumPy.
 
 Where a decomposition has several parts they come as the rows of one matrix, which the functions of ``factoring`` cut
 up. References for the derivatives: Giles (2008), Collected matrix derivative results; Murray (2016), Differentiation
@@ -7,52 +7,19 @@ of the Cholesky decomposition; Walter and Lehmann (2010), Algorithmic differenti
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..core.primitive import Primitive
-from ..errors import LinAlgError, ShapeError
-from .base import quiet, safe_mul, where
-from .broadcast import aligned, reshape, sum_, sum_to
-from .elementwise import neg
+from .base import safe_mul, where
 from .linalg import matmul, transpose_last
 from .shape import cat, index
+from .systems import Factor, lapack, lower_part, require_square, solve_triangular
 
-__all__ = [
-    "cholesky", "cofactors", "determinant", "eigh", "inverse", "log_determinant", "matrix_exponential",
-    "pseudoinverse", "qr", "solve", "solve_triangular", "svd",
-]  # fmt: skip
+__all__ = ["cholesky", "eigh", "matrix_exponential", "qr", "svd"]
 
 
-def _lapack(function: Callable[..., Any], *arrays: Any, name: str, cause: str, **kwargs: Any) -> Any:
-    """NumPy's result, its error as ours."""
-    try:
-        return function(*arrays, **kwargs)
-    except np.linalg.LinAlgError:
-        raise LinAlgError(f"{name}: {cause}") from None
-
-
-def require_square(x: Any, name: str) -> None:
-    """Refuse what is not a square matrix or a batch of them."""
-    if len(x.shape) < 2 or x.shape[-1] != x.shape[-2]:
-        raise ShapeError(f"{name}: needs square matrices, got shape {tuple(x.shape)}")
-
-
-def lower_part(x: Any, diagonal: int = 0) -> Any:
-    """The lower triangles, zeros above."""
-    return where(np.tri(x.shape[-2], x.shape[-1], diagonal, bool), x, 0.0)
-
-
-class _Factor(Primitive):
-    """A function of one batch of matrices; a batch more is an axis more in front."""
-
-    def batch(self, size: int, inputs: Any, batched: Any, **params: Any) -> Any:
-        return self(*inputs, **params)
-
-
-class Cholesky(_Factor):
+class Cholesky(Factor):
     """The lower triangular L with L L^T = x, of symmetric positive definite matrices; only the lower part is read.
 
     dx = L^-T P(L^T dL) L^-1 made symmetric, P taking the lower triangle with half of the diagonal.
@@ -62,7 +29,7 @@ class Cholesky(_Factor):
 
     def forward(self, x: Any) -> Any:
         cause = "the matrix is not positive definite; add a small multiple of the identity, or use eigh"
-        return _lapack(np.linalg.cholesky, x, name="cholesky", cause=cause)
+        return lapack(np.linalg.cholesky, x, name="cholesky", cause=cause)
 
     def shape(self, x: Any) -> tuple[int, ...]:
         require_square(x, self.name)
@@ -76,211 +43,7 @@ class Cholesky(_Factor):
         return (s + transpose_last(s)) * 0.5
 
 
-class Solve(Primitive):
-    """The X with a X = b.
-
-    a : (..., n, n), b : (..., n, k)  ->  (..., n, k); the batch axes broadcast
-
-    db = a^-T dX, da = -db X^T.
-    """
-
-    arity = 2
-    saves = (0,)
-    saves_output = True
-    outlines = True
-
-    def forward(self, a: Any, b: Any) -> Any:
-        cause = "the matrix is singular; use lstsq or pinv"
-        return _lapack(np.linalg.solve, a, b, name="solve", cause=cause)
-
-    def shape(self, a: Any, b: Any) -> tuple[int, ...]:
-        return _system_shape(a, b, self.name)
-
-    def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
-        a, b = inputs
-        db = solve(transpose_last(a), dy)
-        da = sum_to(neg(matmul(db, transpose_last(y))), a.shape) if edges[0] is not None else None
-        return da, sum_to(db, b.shape) if edges[1] is not None else None
-
-    def pullback_0(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
-        return self.pullback((True, None), dy, y, (a, b), {})[0]
-
-    def pullback_1(self, dy: Any, y: Any, a: Any, b: Any) -> Any:
-        return self.pullback((None, True), dy, y, (a, b), {})[1]
-
-    def batch(self, size: int, inputs: Any, batched: Any, **params: Any) -> Any:
-        rank = max(x.ndim - bool(b) for x, b in zip(inputs, batched, strict=True))
-        wide = (aligned(x, rank) if b else x for x, b in zip(inputs, batched, strict=True))
-        return self(*wide, **params)
-
-
-def _system_shape(a: Any, b: Any, name: str) -> tuple[int, ...]:
-    require_square(a, name)
-    if len(b.shape) < 2 or b.shape[-2] != a.shape[-1]:
-        raise ShapeError(f"{name}: matrices of shape {tuple(a.shape)} and {tuple(b.shape)} don't fit")
-    try:
-        batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    except ValueError:
-        raise ShapeError(f"{name}: batch axes don't broadcast, {tuple(a.shape)} and {tuple(b.shape)}") from None
-    return (*batch, *b.shape[-2:])
-
-
-class SolveTriangular(Solve):
-    """The X with a X = b, or a^T X = b if ``transposed``, of which only the upper or lower triangle of a is read.
-
-    A zero on the diagonal gives infinities and NaN, as in PyTorch.
-    """
-
-    @quiet
-    def forward(self, a: Any, b: Any, upper: bool, transposed: bool) -> Any:  # type: ignore[override]
-        a = np.triu(a) if upper else np.tril(a)
-        if transposed:
-            a, upper = a.swapaxes(-1, -2), not upper
-        diagonal = np.diagonal(a, axis1=-2, axis2=-1)
-        if np.all(diagonal != 0):
-            return np.linalg.solve(a, b)
-        return _substituted(a, b, upper)
-
-    def shape(self, a: Any, b: Any, upper: bool, transposed: bool) -> tuple[int, ...]:  # type: ignore[override]
-        return _system_shape(a, b, self.name)
-
-    def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
-        a, b = inputs
-        upper, transposed = params["upper"], params["transposed"]
-        db = solve_triangular(a, dy, upper=upper, transposed=not transposed)
-        da = None
-        if edges[0] is not None:
-            product = matmul(y, transpose_last(db)) if transposed else matmul(db, transpose_last(y))
-            triangle = np.tri(a.shape[-1], dtype=bool)
-            da = sum_to(neg(where(triangle.T if upper else triangle, product, 0.0)), a.shape)
-        return da, sum_to(db, b.shape) if edges[1] is not None else None
-
-    def pullback_0(self, dy: Any, y: Any, a: Any, b: Any, **params: Any) -> Any:
-        return self.pullback((True, None), dy, y, (a, b), params)[0]
-
-    def pullback_1(self, dy: Any, y: Any, a: Any, b: Any, **params: Any) -> Any:
-        return self.pullback((None, True), dy, y, (a, b), params)[1]
-
-
-def _substituted(a: Any, b: Any, upper: bool) -> Any:
-    """Row by row, for matrices that LAPACK calls singular."""
-    shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    x = np.zeros((*shape, *b.shape[-2:]), np.result_type(a, b))
-    n = a.shape[-1]
-    for i in reversed(range(n)) if upper else range(n):
-        rest = b[..., i, :] - (a[..., i, None, :] @ x)[..., 0, :]
-        x[..., i, :] = rest / a[..., i, i, None]
-    return x
-
-
-class Inverse(_Factor):
-    """The inverse matrix. dx = -y^T dy y^T."""
-
-    saves_output = True
-
-    def forward(self, x: Any) -> Any:
-        cause = "the matrix is singular; use pinv"
-        return _lapack(np.linalg.inv, x, name="inv", cause=cause)
-
-    def shape(self, x: Any) -> tuple[int, ...]:
-        require_square(x, self.name)
-        return tuple(x.shape)
-
-    def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
-        t = transpose_last(y)
-        return neg(matmul(matmul(t, dy), t))
-
-
-class Pseudoinverse(_Factor):
-    """Moore and Penrose's inverse; singular values up to ``rtol`` times the largest, or ``atol``, count as 0.
-
-    x : (..., m, n)  ->  y : (..., n, m)
-
-    dx = -y^T dy y^T + (1 - x y) dy^T y y^T + y^T y dy^T (1 - y x). Reference: Golub and Pereyra (1973).
-    """
-
-    saves = (0,)
-    saves_output = True
-
-    def forward(self, x: Any, atol: float, rtol: float) -> Any:
-        u, s, v = np.linalg.svd(x, full_matrices=False)
-        largest = s.max(-1, keepdims=True) if s.shape[-1] else s.sum(-1, keepdims=True)
-        kept = s > np.maximum(atol, rtol * largest)
-        s = np.where(kept, 1 / np.where(kept, s, 1), 0).astype(x.dtype)
-        return np.matmul(v.swapaxes(-1, -2) * s[..., None, :], u.swapaxes(-1, -2))
-
-    def shape(self, x: Any, atol: float, rtol: float) -> tuple[int, ...]:
-        return (*x.shape[:-2], x.shape[-1], x.shape[-2])
-
-    def pullback_0(self, dy: Any, y: Any, x: Any, atol: float, rtol: float) -> Any:
-        yt, dyt = transpose_last(y), transpose_last(dy)
-        left = matmul(dyt, matmul(y, yt))
-        right = matmul(matmul(yt, y), dyt)
-        direct = matmul(matmul(yt, dy), yt)
-        return left - matmul(x, matmul(y, left)) + right - matmul(matmul(right, y), x) - direct
-
-
-class LogDeterminant(_Factor):
-    """(sign, log|det x|) along a new last axis. dx = x^-T for the logarithm; the sign has no derivative."""
-
-    saves = (0,)
-
-    def forward(self, x: Any) -> Any:
-        sign, logarithm = np.linalg.slogdet(x)
-        return np.stack([sign, logarithm], -1).astype(x.dtype)
-
-    def shape(self, x: Any) -> tuple[int, ...]:
-        require_square(x, self.name)
-        return (*x.shape[:-2], 2)
-
-    def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
-        slope = index(dy, index=(Ellipsis, slice(1, 2)))
-        return reshape(slope, shape=(*slope.shape, 1)) * transpose_last(inverse(x))
-
-
-class Determinant(_Factor):
-    """The determinant. dx = dy times the cofactors, also of singular matrices."""
-
-    saves = (0,)
-
-    def forward(self, x: Any) -> Any:
-        return np.asarray(np.linalg.det(x)).astype(x.dtype)
-
-    def shape(self, x: Any) -> tuple[int, ...]:
-        require_square(x, self.name)
-        return tuple(x.shape[:-2])
-
-    def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
-        return safe_mul(reshape(dy, shape=(*dy.shape, 1, 1)), cofactors(x))
-
-
-class Cofactors(_Factor):
-    """The matrix of cofactors, det(x) x^-T where x is invertible.
-
-    With u s v^T the singular value decomposition, it is det(u) det(v) u p v^T, where p_i is the product of all other
-    singular values; this holds for singular matrices too. Its derivative needs invertible ones.
-    """
-
-    saves = (0,)
-    saves_output = True
-
-    def forward(self, x: Any) -> Any:
-        u, s, v = np.linalg.svd(x)
-        n = s.shape[-1]
-        others = np.where(np.eye(n, dtype=bool), 1, s[..., None, :]).prod(-1)
-        sign = np.linalg.det(u) * np.linalg.det(v)
-        return (np.matmul(u * others[..., None, :], v) * np.asarray(sign)[..., None, None]).astype(x.dtype)
-
-    def shape(self, x: Any) -> tuple[int, ...]:
-        return tuple(x.shape)
-
-    def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
-        t = transpose_last(inverse(x))
-        total = sum_(dy * t, dims=(dy.ndim - 2, dy.ndim - 1), keepdim=True)
-        return total * y - matmul(matmul(t, transpose_last(dy)), y)
-
-
-class Eigh(_Factor):
+class Eigh(Factor):
     """Eigenvalues w, ascending, and orthonormal eigenvectors V of symmetric matrices; only the lower part is read.
 
     x : (..., n, n)  ->  (..., n + 1, n): the eigenvalues as the first row, V below
@@ -291,7 +54,7 @@ class Eigh(_Factor):
     saves_output = True
 
     def forward(self, x: Any) -> Any:
-        w, v = _lapack(np.linalg.eigh, x, name="eigh", cause="the iteration did not converge; is a value not finite?")
+        w, v = lapack(np.linalg.eigh, x, name="eigh", cause="the iteration did not converge; is a value not finite?")
         return np.concatenate([w[..., None, :], v], -2)
 
     def shape(self, x: Any) -> tuple[int, ...]:
@@ -313,7 +76,7 @@ def _rows(x: Any, start: int, stop: int | None) -> Any:
     return index(x, index=(Ellipsis, slice(start, stop), slice(None)))
 
 
-class Svd(_Factor):
+class Svd(Factor):
     """The reduced singular value decomposition x = U diag(s) V^T, s descending.
 
     x : (..., m, n)  ->  (..., m + 1 + n, k), k = min(m, n): the rows of U, then s, then the rows of V
@@ -327,7 +90,7 @@ class Svd(_Factor):
 
     def forward(self, x: Any) -> Any:
         cause = "the iteration did not converge; is a value not finite?"
-        u, s, v = _lapack(np.linalg.svd, x, False, name="svd", cause=cause)
+        u, s, v = lapack(np.linalg.svd, x, False, name="svd", cause=cause)
         return np.concatenate([u, s[..., None, :], v.swapaxes(-1, -2)], -2)
 
     def shape(self, x: Any) -> tuple[int, ...]:
@@ -359,7 +122,7 @@ def _over(x: Any, s: Any) -> Any:
     return safe_mul(x, 1.0 / s)
 
 
-class Qr(_Factor):
+class Qr(Factor):
     """The reduced decomposition x = Q R into orthonormal columns and an upper triangle.
 
     x : (..., m, n)  ->  (..., m + n, k), k = min(m, n): the rows of Q, then those of R^T
@@ -399,7 +162,7 @@ def _qr_pullback(q: Any, r: Any, dq: Any, dr: Any) -> Any:
     return transpose_last(solve_triangular(r, transpose_last(right), upper=True, transposed=False))
 
 
-class MatrixExponential(_Factor):
+class MatrixExponential(Factor):
     """exp(x) = 1 + x + x**2 / 2 + ... of square matrices, by scaling, a Padé approximant and squaring.
 
     Its adjoint is the upper right block of exp([[x^T, dy], [0, x^T]]). Reference: Higham (2005), The scaling and
@@ -448,6 +211,4 @@ def _pade(x: Any) -> Any:
     return np.linalg.solve(even - odd, even + odd)
 
 
-cholesky, solve, solve_triangular, inverse = Cholesky(), Solve(), SolveTriangular(), Inverse()
-pseudoinverse, log_determinant, determinant, cofactors = Pseudoinverse(), LogDeterminant(), Determinant(), Cofactors()
-eigh, svd, qr, matrix_exponential = Eigh(), Svd(), Qr(), MatrixExponential()
+cholesky, eigh, svd, qr, matrix_exponential = Cholesky(), Eigh(), Svd(), Qr(), MatrixExponential()

@@ -10,10 +10,11 @@ from ..core.primitive import Primitive
 from ..core.tensor import Tensor, wrap
 from ..errors import ArgumentError, DtypeError, LinAlgError, ShapeError
 from . import decompositions as d
+from . import systems
 from .base import where
-from .decompositions import require_square
 from .linalg import transpose_last
 from .shape import cat, index, pad
+from .systems import require_square
 
 __all__ = [
     "cholesky", "cholesky_ex", "cholesky_inverse", "cholesky_solve", "complete_qr", "eigh", "eigvalsh", "full_svd",
@@ -107,8 +108,8 @@ def _is_positive_definite(matrix: Any) -> bool:
 
 def cholesky_solve(B: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     """The X with (L L^T) X = B, from the triangle that ``cholesky`` gave."""
-    first = d.solve_triangular(L, B, upper=upper, transposed=upper)
-    return d.solve_triangular(L, first, upper=upper, transposed=not upper)
+    first = systems.solve_triangular(L, B, upper=upper, transposed=upper)
+    return systems.solve_triangular(L, first, upper=upper, transposed=not upper)
 
 
 def cholesky_inverse(L: Tensor, upper: bool = False) -> Tensor:

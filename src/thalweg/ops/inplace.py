@@ -43,6 +43,11 @@ def check_writable(x: Tensor, name: str) -> None:
                 f"{name}: a view of a leaf tensor that requires grad can't be changed in place; do it under "
                 "tw.no_grad(), or on a clone()"
             )
+    if y._extra is not None and "argument" in y._extra:
+        raise AutogradError(
+            f"{name}: an argument that a function is being differentiated by (grad, vjp, checkpoint), or a view of it, "
+            "can't be changed in place; change a clone()"
+        )
 
 
 def apply_inplace(x: Tensor, primitive: Primitive, args: tuple[Any, ...], name: str, **params: Any) -> Tensor:

@@ -11,15 +11,16 @@ from ..core.tensor import Tensor, wrap
 from ..errors import ShapeError
 from . import decompositions as d
 from . import elementwise as e
+from . import systems
 from .base import where
 from .broadcast import reshape, sum_
-from .decompositions import require_square
 from .diagonals import diagonal
 from .dims import one_dim
 from .factoring import require_matrices, svdvals
 from .products import chain, cross, matmul
 from .shape import index
 from .solving import inv, tolerance
+from .systems import require_square
 
 __all__ = [
     "det", "last_diagonal", "linalg_cross", "linalg_vander", "logdet", "matrix_exp", "matrix_power", "matrix_rank",
@@ -30,7 +31,7 @@ __all__ = [
 def det(input: Tensor) -> Tensor:
     """The determinant of each matrix."""
     require_square(require_matrices(input, "det"), "det")
-    return d.determinant(input)
+    return systems.determinant(input)
 
 
 class SignAndLogarithm(NamedTuple):
@@ -43,7 +44,7 @@ class SignAndLogarithm(NamedTuple):
 def slogdet(input: Tensor) -> SignAndLogarithm:
     """The sign of the determinant and the logarithm of its absolute value (-inf for 0)."""
     require_square(require_matrices(input, "slogdet"), "slogdet")
-    both = d.log_determinant(input)
+    both = systems.log_determinant(input)
     return SignAndLogarithm(index(both, index=(Ellipsis, 0)), index(both, index=(Ellipsis, 1)))
 
 

@@ -13,7 +13,7 @@ from .base import convert, safe_mul
 from .broadcast import expand, is_narrow, reshape
 from .shape import cat, flip, index
 
-__all__ = ["argsort", "cumargmax", "cumargmin", "cumprod", "searchsorted"]
+__all__ = ["argsort", "cumargmax", "cumargmin", "cumprod", "searchsorted", "topk"]
 
 
 class _Along(Primitive):
@@ -45,6 +45,24 @@ class Argsort(_Positions):
         n = x.shape[dim]
         mirrored = np.argsort(np.flip(x, dim), axis=dim, kind="stable")  # so that equal ones come out as they stand
         return np.flip(n - 1 - mirrored, dim).copy()
+
+
+class Topk(_Positions):
+    """The positions of the ``k`` largest (or smallest) elements along ``dim``, in order; NaN counts as largest."""
+
+    def forward(self, x: Any, dim: int, k: int, largest: bool) -> Any:
+        rows, n = np.moveaxis(x, dim, -1), x.shape[dim]
+        if 0 < k < n:
+            at = n - k if largest else k - 1
+            chosen = np.argpartition(rows, at, axis=-1)
+            chosen = np.sort(chosen[..., n - k :] if largest else chosen[..., :k], axis=-1)
+        else:
+            chosen = np.broadcast_to(np.arange(k), (*rows.shape[:-1], k))
+        order = argsort.forward(np.take_along_axis(rows, chosen, -1), x.ndim - 1, largest)
+        return np.moveaxis(np.take_along_axis(chosen, order, -1), -1, dim).astype(INT64)
+
+    def shape(self, x: Any, dim: int, k: int, largest: bool) -> tuple[int, ...]:  # type: ignore[override]
+        return (*x.shape[:dim], k, *x.shape[dim + 1 :])
 
 
 class _RunningExtreme(_Positions):
@@ -185,5 +203,5 @@ def _from_behind(dy: Any, x: Any, dim: int) -> Any:
     return flip(b, dims=(dim,))
 
 
-argsort, searchsorted, cumprod = Argsort(), Searchsorted(), Cumprod()
+argsort, topk, searchsorted, cumprod = Argsort(), Topk(), Searchsorted(), Cumprod()
 cumargmax, cumargmin = Cumargmax(), Cumargmin()

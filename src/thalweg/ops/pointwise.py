@@ -13,6 +13,7 @@ from ..errors import ArgumentError, DtypeError, ShapeError
 from . import elementwise as e
 from .base import convert, where
 from .bits import exponent, gcd, lcm, nextafter
+from .choices import clamp as clamp_to
 from .gamma import lgamma
 from .gamma import polygamma as polygamma_of
 from .trigonometry import acos, acosh, asin, asinh, atan, atanh, cosh, sinh
@@ -164,15 +165,14 @@ def _together(a: Any, b: Any) -> tuple[Tensor, Tensor]:
     """Two operands, of which one may be a number, as tensors of the floating dtype that they have in common."""
     target = result_dtype([x._value if isinstance(x, Tensor) else x for x in (a, b)])
     target = target if target.kind == "f" else default_float()
-    first, second = (
-        wrap(np.asarray(x, target))
-        if not isinstance(x, Tensor)
-        else x
-        if x._value.dtype == target
-        else convert(x, dtype=target)
-        for x in (a, b)
-    )
-    return first, second
+    return _in_dtype(a, target), _in_dtype(b, target)
+
+
+def _in_dtype(x: Any, target: Any) -> Tensor:
+    """A number or a tensor as a tensor of a dtype."""
+    if not isinstance(x, Tensor):
+        return wrap(np.asarray(x, target))
+    return x if x._value.dtype == target else convert(x, dtype=target)
 
 
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
@@ -200,12 +200,22 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     if isinstance(min, Tensor) or isinstance(max, Tensor):
         low = input if min is None else _clamp_side(input, min, e.lt)
         return low if max is None else _clamp_side(low, max, e.gt)
+    bounds = [b for b in (min, max) if b is not None]
+    if all(_fits(b, input._value.dtype) for b in bounds):
+        return clamp_to(input, low=min, high=max)
     result = input
     if min is not None:
         result = where(e.lt(result, min), min, result)
     if max is not None:
         result = where(e.gt(result, max), max, result)
     return result
+
+
+def _fits(bound: Any, dtype: Any) -> bool:
+    """Whether a bound is a number that does not widen the dtype."""
+    if dtype.kind == "f":
+        return type(bound) in (int, float)
+    return dtype.kind in "iu" and type(bound) is int and np.iinfo(dtype).min <= bound <= np.iinfo(dtype).max
 
 
 def _clamp_side(x: Tensor, bound: Any, beyond: Any) -> Tensor:

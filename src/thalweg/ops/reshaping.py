@@ -26,8 +26,10 @@ __all__ = [
 ]  # fmt: skip
 
 
-def sizes_of(shape: tuple[Any, ...]) -> tuple[int, ...]:
-    """Sizes given as separate ints or as one sequence."""
+def sizes_of(shape: tuple[Any, ...], keyword: Any = None) -> tuple[int, ...]:
+    """Sizes given as separate ints, as one sequence, or by a keyword."""
+    if keyword is not None:
+        shape = (keyword,)
     if len(shape) == 1 and not isinstance(shape[0], (int, np.integer, Tensor)):
         shape = tuple(shape[0])
     return tuple(int(n) for n in shape)
@@ -44,7 +46,7 @@ def _resolved(sizes: tuple[int, ...], count: int, name: str, source: tuple[int, 
     return sizes
 
 
-def reshape(input: Tensor, *shape: Any) -> Tensor:
+def reshape(input: Tensor, *sizes: Any, shape: Any = None) -> Tensor:
     """The elements in row-major order under another shape; -1 stands for what is left. A view where possible.
 
     >>> import thalweg as tw
@@ -53,7 +55,7 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
             [3, 4, 5]])
     """
     value = input._value
-    return reshape_to(input, shape=_resolved(sizes_of(shape), value.size, "reshape", value.shape))
+    return reshape_to(input, shape=_resolved(sizes_of(sizes, shape), value.size, "reshape", value.shape))
 
 
 def view(input: Tensor, *shape: Any) -> Tensor:
@@ -111,13 +113,13 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     return reshape_to(input, shape=(*shape[:d], *parts, *shape[d + 1 :]))
 
 
-def permute(input: Tensor, *dims: Any) -> Tensor:
+def permute(input: Tensor, *order: Any, dims: Any = None) -> Tensor:
     """The axes in another order, without a copy."""
     n = input._value.ndim
-    order = tuple(one_dim(d, n, "permute") for d in sizes_of(dims))
-    if sorted(order) != list(range(n)):
-        raise ShapeError(f"permute: {order} is not an order of the {n} axes of a tensor of shape {tuple(input.shape)}")
-    return s.permute(input, dims=order)
+    axes = tuple(one_dim(d, n, "permute") for d in sizes_of(order, dims))
+    if sorted(axes) != list(range(n)):
+        raise ShapeError(f"permute: {axes} is not an order of the {n} axes of a tensor of shape {tuple(input.shape)}")
+    return s.permute(input, dims=axes)
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
@@ -165,9 +167,9 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     return reshape_to(input, shape=(*shape[:d], 1, *shape[d:]))
 
 
-def expand(input: Tensor, *sizes: Any) -> Tensor:
+def expand(input: Tensor, *sizes: Any, size: Any = None) -> Tensor:
     """Axes of size 1 repeated without a copy; -1 keeps a size, new axes may come in front."""
-    wanted, shape = sizes_of(sizes), input._value.shape
+    wanted, shape = sizes_of(sizes, size), input._value.shape
     lead = len(wanted) - len(shape)
     if lead < 0:
         raise ShapeError(f"expand: {wanted} has fewer dimensions than the tensor's shape {tuple(shape)}")
@@ -193,9 +195,9 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     return tuple(expand_to(x, shape=shape) for x in tensors)
 
 
-def repeat(input: Tensor, *repeats: Any) -> Tensor:
+def repeat(input: Tensor, *counts: Any, repeats: Any = None) -> Tensor:
     """The tensor laid side by side ``repeats`` times along each axis; a copy."""
-    times, shape = sizes_of(repeats), input._value.shape
+    times, shape = sizes_of(counts, repeats), input._value.shape
     lead = len(times) - len(shape)
     if lead < 0:
         raise ShapeError(f"repeat: {times} has fewer dimensions than the tensor's shape {tuple(shape)}")
@@ -205,15 +207,15 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
     return reshape_to(spread, shape=tuple(t * n for t, n in zip(times, full, strict=True))).clone()
 
 
-def tile(input: Tensor, *dims: Any) -> Tensor:
+def tile(input: Tensor, *counts: Any, dims: Any = None) -> Tensor:
     """``repeat``, with ones in front of ``dims`` where it is too short."""
-    times = sizes_of(dims)
+    times = sizes_of(counts, dims)
     return repeat(input, *((1,) * (input._value.ndim - len(times)) + times))
 
 
-def flip(input: Tensor, *dims: Any) -> Tensor:
+def flip(input: Tensor, *axes: Any, dims: Any = None) -> Tensor:
     """The elements in reverse order along ``dims``; a copy."""
-    return s.flip(input, dims=all_dims(sizes_of(dims), input._value.ndim, "flip"))
+    return s.flip(input, dims=all_dims(sizes_of(axes, dims), input._value.ndim, "flip"))
 
 
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:

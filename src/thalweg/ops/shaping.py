@@ -9,6 +9,7 @@ from .joining import narrow_copy as narrow_copy
 from .reshaping import *  # noqa: F403
 from .reshaping import expand as expand
 from .reshaping import repeat as repeat
+from .reshaping import sizes_of as sizes_of
 from .reshaping import stride as stride
 from .reshaping import sum_to_size as sum_to_size
 from .reshaping import unfold as unfold

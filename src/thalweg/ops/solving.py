@@ -9,14 +9,14 @@ import numpy as np
 
 from ..core.tensor import Tensor, wrap
 from ..errors import ArgumentError, LinAlgError, ShapeError
-from . import decompositions as d
+from . import systems
 from .base import where
 from .broadcast import reshape, sum_
-from .decompositions import require_square
 from .factoring import require_matrices
 from .linalg import matmul, transpose_last
 from .reshaping import movedim, ravel
 from .shape import index
+from .systems import require_square
 
 __all__ = [
     "inv", "inv_ex", "inverse", "lstsq", "pinv", "pinverse", "solve", "solve_ex", "solve_triangular", "tensorinv",
@@ -33,7 +33,7 @@ def inv(A: Tensor) -> Tensor:
             [0.0000, 0.2500]])
     """
     require_square(require_matrices(A, "inv"), "inv")
-    return d.inverse(A)
+    return systems.inverse(A)
 
 
 def inverse(input: Tensor) -> Tensor:
@@ -84,11 +84,11 @@ def solve(A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     if B._value.dtype != A._value.dtype:
         raise ShapeError(f"solve: both operands must have the same dtype, got {A.dtype} and {B.dtype}")
     if _is_vector(A, B):
-        column = d.solve(A, reshape(B, shape=(*B._value.shape, 1)))
+        column = systems.solve(A, reshape(B, shape=(*B._value.shape, 1)))
         return reshape(column, shape=column._value.shape[:-1])
     a, b = (A, B) if left else (transpose_last(A), transpose_last(B))
-    d.solve.shape(a._value, b._value)
-    x = d.solve(a, b)
+    systems.solve.shape(a._value, b._value)
+    x = systems.solve(a, b)
     return x if left else transpose_last(x)
 
 
@@ -117,10 +117,10 @@ def solve_triangular(A: Tensor, B: Tensor, *, upper: bool, left: bool = True, un
     require_square(require_matrices(A, "solve_triangular"), "solve_triangular")
     if unitriangular:
         A = where(np.eye(A._value.shape[-1], dtype=bool), 1.0, A)
-    d.solve_triangular.shape(A._value, (B if left else transpose_last(B))._value, upper, False)
+    systems.solve_triangular.shape(A._value, (B if left else transpose_last(B))._value, upper, False)
     if left:
-        return d.solve_triangular(A, B, upper=upper, transposed=False)
-    return transpose_last(d.solve_triangular(A, transpose_last(B), upper=upper, transposed=True))
+        return systems.solve_triangular(A, B, upper=upper, transposed=False)
+    return transpose_last(systems.solve_triangular(A, transpose_last(B), upper=upper, transposed=True))
 
 
 class TriangularSolution(NamedTuple):
@@ -135,7 +135,7 @@ def triangular_solve(
 ) -> TriangularSolution:
     """The X with A X = b (or A^T X = b) for a triangle A; the older form of ``linalg.solve_triangular``."""
     factor = where(np.eye(A._value.shape[-1], dtype=bool), 1.0, A) if unitriangular else A
-    return TriangularSolution(d.solve_triangular(factor, b, upper=upper, transposed=transpose), A.clone())
+    return TriangularSolution(systems.solve_triangular(factor, b, upper=upper, transposed=transpose), A.clone())
 
 
 def pinv(A: Tensor, *, atol: float | None = None, rtol: float | None = None, hermitian: bool = False) -> Tensor:
@@ -147,7 +147,7 @@ def pinv(A: Tensor, *, atol: float | None = None, rtol: float | None = None, her
     if hermitian:
         low = np.tri(A._value.shape[-2], A._value.shape[-1], 0, bool)
         A = where(low, A, transpose_last(A))
-    return d.pseudoinverse(A, atol=float(atol or 0.0), rtol=tolerance(A, atol, rtol))
+    return systems.pseudoinverse(A, atol=float(atol or 0.0), rtol=tolerance(A, atol, rtol))
 
 
 def tolerance(A: Tensor, atol: float | None, rtol: float | None) -> float:
@@ -183,7 +183,7 @@ def lstsq(A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | Non
     vector = B._value.ndim == 1 or (A._value.ndim - 1 == B._value.ndim and B._value.shape == A._value.shape[:-1])
     columns = reshape(B, shape=(*B._value.shape, 1)) if vector else B
     rtol = tolerance(A, None, rcond)
-    x = matmul(d.pseudoinverse(A, atol=0.0, rtol=rtol), columns)
+    x = matmul(systems.pseudoinverse(A, atol=0.0, rtol=rtol), columns)
     values = np.linalg.svd(A.detach()._value, compute_uv=False)
     rank = (values > rtol * values.max(-1, keepdims=True, initial=0.0)).sum(-1)
     m, n = A._value.shape[-2:]

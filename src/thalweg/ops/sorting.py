@@ -60,7 +60,7 @@ def topk(input: Tensor, k: int, dim: int = -1, largest: bool = True, sorted: boo
         raise ShapeError(f"topk: k = {k} is not between 0 and {n}, the size of dim {dim}")
     if not input._value.ndim:
         return ValuesAndIndices(input.clone(), wrap(np.zeros((), np.int64)))
-    indices = index(_order(input, d, largest), index=(slice(None),) * d + (slice(0, k),))
+    indices = ordering.topk(input.detach(), dim=d, k=k, largest=largest)
     return ValuesAndIndices(gather(input, indices, dim=d), indices)
 
 

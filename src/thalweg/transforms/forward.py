@@ -42,14 +42,18 @@ def jvp(func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool =
         raise ArgumentError("jvp: expects a tuple of primals, not empty, and a tuple of tangents")
     xs, ts = differentiable_leaves(primals, "jvp"), _tangents(primals, tangents)
     level = DualLevel()
+    pairs = [dualize(x, t, level=level) for x, t in zip(xs, ts, strict=True)]
     with level:
-        outputs = func(*rebuilt(primals, [dualize(x, t, level=level) for x, t in zip(xs, ts, strict=True)]))
+        outputs = func(*rebuilt(primals, pairs))
+    for x, pair in zip(xs, pairs, strict=True):
+        if pair._value.root.writes:  # changed in place
+            x.copy_(unpacked(pair, level)[0])
     output, aux = split_aux(outputs, "jvp") if has_aux else (outputs, None)
     ys = checked_outputs(output, "jvp")
     if strict and not all(level.holds(y._value) and y._value.tangent is not None for y in ys):
         raise ArgumentError("jvp: an output does not depend on the primals; use strict=False to get a zero tangent")
-    pairs = [unpacked(y, level) for y in ys]
-    values, derivatives = (rebuilt(output, column) for column in zip(*pairs, strict=True))
+    columns = zip(*(unpacked(y, level) for y in ys), strict=True)
+    values, derivatives = (rebuilt(output, column) for column in columns)
     if not has_aux:
         return values, derivatives
     extra = (unpacked(x, level)[0] if isinstance(x, Tensor) else x for x in leaves_of(aux))
@@ -110,11 +114,14 @@ def jacfwd(
 def _push(
     arguments: Arguments, func: Callable[..., Any], kwargs: dict[str, Any], has_aux: bool, tangents: list[Tensor]
 ) -> Any:
-    def of_leaves(*leaves: Any) -> Any:
-        return arguments.call(func, kwargs, leaves)
-
+    """(the derivative along tangents of all leaves, the value, aux or nothing)."""
+    of_leaves = functools.partial(_of_leaves, arguments, func, kwargs)
     pushed = jvp(of_leaves, tuple(arguments.leaves), tuple(tangents), has_aux=has_aux)
     return pushed[1], pushed[0], pushed[2] if has_aux else ()
+
+
+def _of_leaves(arguments: Arguments, func: Callable[..., Any], kwargs: dict[str, Any], *leaves: Tensor) -> Any:
+    return arguments.call(func, kwargs, leaves)
 
 
 def _columns(derivative: Tensor, leaves: Sequence[Tensor]) -> list[Tensor]:

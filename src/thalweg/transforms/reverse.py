@@ -46,6 +46,13 @@ def aliased(x: Tensor) -> Tensor:
     return y
 
 
+def argument(x: Tensor) -> Tensor:
+    """An alias that can't be changed in place: the gradient by it would be that by another value."""
+    y = aliased(x)
+    y._extra = {"argument": True}
+    return y
+
+
 class Reverse:
     """A function that was run on aliases of its arguments, to be walked back any number of times.
 
@@ -58,7 +65,7 @@ class Reverse:
     def __init__(self, func: Callable[[Any], Any], sources: Sequence[Tensor], start: int | None = None) -> None:
         self.start = now() if start is None else start
         self.recording = state.recording
-        self.sources = [aliased(x) for x in sources]
+        self.sources = [argument(x) for x in sources]
         state.inside += 1
         try:
             with enable_grad():

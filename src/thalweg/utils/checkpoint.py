@@ -15,7 +15,7 @@ from ..core.tensor import Tensor, wrap
 from ..errors import ArgumentError, CheckpointError
 from ..ops.random import default_generator
 from ..transforms.levels import Level, close, crossings, leads_out, now
-from ..transforms.reverse import aliased
+from ..transforms.reverse import argument
 from ..transforms.trees import leaves_of, rebuilt, tensors_of
 
 __all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn"]
@@ -86,7 +86,7 @@ class _Call:
 
     def run(self, context: AbstractContextManager[Any]) -> Any:
         """The function's result, of aliases of the arguments that require a gradient."""
-        leaves = [aliased(x) if isinstance(x, Tensor) and x.requires_grad else x for x in leaves_of(self.arguments)]
+        leaves = [argument(x) if isinstance(x, Tensor) and x.requires_grad else x for x in leaves_of(self.arguments)]
         args, kwargs = rebuilt(self.arguments, leaves)
         with context:
             return self.function(*args, **kwargs)

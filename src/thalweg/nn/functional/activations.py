@@ -15,8 +15,8 @@ from ...core.tensor import Tensor, wrap
 from ...errors import ArgumentError, ShapeError
 from ...ops import elementwise as e
 from ...ops.base import convert, where
-from ...ops.creation import rand_like
 from ...ops.dims import one_dim
+from ...ops.drawing import rand_like
 from ...ops.elementwise import sigmoid, tanh
 from ...ops.functions import clamp, log_softmax, norm, softmax
 from ...ops.random import Generator, default_generator

@@ -9,11 +9,12 @@ import numpy as np
 from ...core.dtypes import INT64
 from ...core.modes import state
 from ...core.tensor import Tensor, wrap
-from ...errors import ArgumentError, DtypeError, ShapeError
+from ...errors import ArgumentError, DtypeError, ModeError, ShapeError
 from ...ops import linalg
 from ...ops.base import convert
 from ...ops.elementwise import eq
 from ...ops.functions import clamp, norm
+from ...ops.products import pdist
 from ...ops.ranges import check_range
 from ...ops.shape import pad as pad_with
 from ...ops.shaping import index_select, narrow, reshape, unsqueeze
@@ -127,7 +128,7 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
         grown = tuple((max(a, 0), max(b, 0)) for a, b in widths)
         return pad_with(input, widths=grown, value=0.0 if value is None else value)
     if mode not in _MODES:
-        raise ArgumentError(f"pad: mode must be constant, {', '.join(_MODES)}, not {mode!r}")
+        raise ModeError(f"pad: mode must be constant, {', '.join(_MODES)}, not {mode!r}")
     if value:
         raise ArgumentError(f'pad: value has a meaning only for mode "constant", not for {mode!r}')
     for d, (before, after) in enumerate(widths):
@@ -176,16 +177,3 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """The ``p``-norm of x1 - x2 + eps along the last axis."""
     return norm(x1 - x2 + eps, p, -1, keepdim)
-
-
-def pdist(input: Tensor, p: float = 2.0) -> Tensor:
-    """The ``p``-norm of the difference of every two rows: (n, size)  ->  (n (n - 1) / 2,).
-
-    >>> import thalweg as tw
-    >>> tw.nn.functional.pdist(tw.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]]))
-    tensor([5.0000, 1.0000, 4.2426])
-    """
-    if input._value.ndim != 2:
-        raise ShapeError(f"pdist: expects a matrix, got shape {tuple(input.shape)}")
-    first, second = (wrap(i) for i in np.triu_indices(input._value.shape[0], 1))
-    return norm(index_select(input, 0, first) - index_select(input, 0, second), p, 1)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...core.tensor import Tensor, wrap
-from ...errors import ArgumentError, ShapeError
+from ...errors import ArgumentError, ModeError, ShapeError
 from ...ops.broadcast import expand, reshape, sum_
 from ...ops.index import take
 from ...ops.shape import permute
@@ -76,9 +76,9 @@ def interpolate(
 def _check_mode(input: Tensor, mode: str, align_corners: bool | None, antialias: bool) -> None:
     axes = input._value.ndim - 2
     if mode not in _AXES and mode not in _NEAREST:
-        raise ArgumentError(f"interpolate: mode must be one of {', '.join([*_NEAREST, *_AXES])}, not {mode!r}")
+        raise ModeError(f"interpolate: mode must be one of {', '.join([*_NEAREST, *_AXES])}, not {mode!r}")
     if axes not in _AXES.get(mode, (1, 2, 3)):
-        raise ShapeError(f"interpolate: mode {mode!r} does not fit an input of shape {tuple(input.shape)}")
+        raise ModeError(f"interpolate: mode {mode!r} does not fit an input of shape {tuple(input.shape)}")
     if mode in _NEAREST and align_corners is not None:
         raise ArgumentError(f"interpolate: align_corners has no meaning for mode {mode!r}")
     if antialias and mode not in ("bilinear", "bicubic"):

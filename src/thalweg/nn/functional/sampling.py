@@ -34,8 +34,8 @@ def affine_grid(theta: Tensor, size: Sequence[int], align_corners: bool | None =
     >>> import thalweg as tw
     >>> same = tw.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
     >>> tw.nn.functional.affine_grid(same, (1, 1, 1, 2), align_corners=True)[0, 0]
-    tensor([[-1., 0.],
-            [1., 0.]])
+    tensor([[-1.,  0.],
+            [ 1.,  0.]])
     """
     axes = len(size) - 2
     if axes not in (2, 3) or tuple(theta._value.shape) != (size[0], axes, axes + 1):

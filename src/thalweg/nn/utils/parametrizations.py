@@ -9,7 +9,7 @@ import numpy as np
 from ...core.modes import no_grad
 from ...core.tensor import Tensor, wrap
 from ...errors import ArgumentError, ShapeError
-from ...ops.creation import randn
+from ...ops.drawing import randn
 from ...ops.functions import dot, matmul, mv, outer
 from ...ops.linalg import transpose_last
 from ...ops.matrix_functions import matrix_exp

@@ -23,6 +23,7 @@ __all__ = [
     "is_parametrized",
     "register_parametrization",
     "remove_parametrizations",
+    "transfer_parametrizations_and_params",
     "type_before_parametrizations",
 ]
 
@@ -285,3 +286,25 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
 def type_before_parametrizations(module: Module) -> type:
     """The class of the module as it was before parametrizations."""
     return type(module).__bases__[0] if is_parametrized(module) else type(module)
+
+
+def transfer_parametrizations_and_params(
+    from_module: Module, to_module: Module, tensor_name: str | None = None
+) -> Module:
+    """Give ``to_module`` the parametrizations of another module, and the tensors behind them; returns it.
+
+    Only those of ``tensor_name``, if one is given.
+
+    Raises:
+        ArgumentError: ``from_module`` has no parametrizations.
+    """
+    if not is_parametrized(from_module, tensor_name):
+        raise ArgumentError(f"transfer_parametrizations: {type(from_module).__name__} has no such parametrization")
+    for name in [tensor_name] if tensor_name is not None else list(_known(from_module)):
+        known: Any = _known(from_module)[name]
+        for parametrization in known:
+            register_parametrization(to_module, name, parametrization, unsafe=True)
+        theirs: Any = _known(to_module)[name]
+        for part in ["original"] if known.is_tensor else [f"original{i}" for i in range(known.ntensors)]:
+            setattr(theirs, part, getattr(known, part))
+    return to_module

@@ -11,8 +11,8 @@ from ...core.dtypes import INT64
 from ...core.modes import state
 from ...core.tape import edge_of
 from ...core.tensor import Tensor
-from ...errors import ArgumentError, ShapeError
-from .. import creation, elementwise, shaping
+from ...errors import ArgumentError, AutogradError, ShapeError
+from .. import creation, drawing, elementwise, shaping
 from .. import shape as s
 from ..base import convert
 from ..broadcast import expand as expand_to
@@ -110,6 +110,22 @@ class InPlace:
         """``t`` in place."""
         return take_over(self, shaping.t, "t_")
 
+    def resize_(self: Any, *sizes: Any) -> Tensor:
+        """Another shape in place: of the same elements, of the first of them, or with more, which are not set."""
+        shape = shaping.sizes_of(sizes)
+        if self.requires_grad:
+            raise AutogradError("resize_: a tensor that requires grad can't change its size; use reshape()")
+        flat = np.empty(math.prod(shape), self._value.dtype)
+        kept = min(flat.size, self._value.size)
+        flat[:kept] = self._value.reshape(-1)[:kept]
+        same = flat.size == self._value.size and self._value.flags.c_contiguous
+        self._value = self._value.reshape(shape) if same else flat.reshape(shape)
+        return self
+
+    def resize_as_(self: Any, other: Tensor) -> Tensor:
+        """``resize_`` to the shape of ``other``."""
+        return self.resize_(other.shape)
+
     # -- random numbers -----------------------------------------------------------------------------------
 
     def uniform_(self: Any, from_: Any = 0.0, to: Any = 1.0, *, generator: Any = None, **kwargs: Any) -> Tensor:
@@ -175,4 +191,4 @@ class InPlace:
     def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Tensor:
         """1 with probability ``p``, else 0."""
         check_writable(self, "bernoulli_")
-        return overwrite(self, creation.bernoulli(self, p, generator=generator)._value, None)
+        return overwrite(self, drawing.bernoulli(self, p, generator=generator)._value, None)

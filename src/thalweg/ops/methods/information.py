@@ -11,8 +11,8 @@ from ...core.hooks import RemovableHandle, add_hook
 from ...core.layouts import check_memory_format, contiguous_format
 from ...core.tape import LEAF, edge_of, mark_changed
 from ...core.tensor import Size, Tensor
-from ...errors import AutogradError, DtypeError, ShapeError
-from .. import comparing, complex_numbers, creation, elementwise, shaping
+from ...errors import AutogradError, ShapeError
+from .. import comparing, creation, drawing, elementwise, shaping
 from .. import shape as s
 from ..dims import one_dim
 from .binding import function
@@ -191,16 +191,6 @@ class Information:
 
     # -- new tensors of the same dtype ---------------------------------------------------------------------
 
-    @property
-    def imag(self: Any) -> Tensor:
-        return complex_numbers.imag(self)
-
-    def _complex(self: Any) -> Tensor:
-        """Refused: there are no complex tensors."""
-        raise DtypeError("complex numbers are not supported; keep the real and imaginary parts in two tensors")
-
-    cfloat = cdouble = chalf = _complex
-
     def apply_(self: Any, callable: Any) -> Tensor:
         """Each element becomes ``callable(element)``; slow, and not recorded."""
         if self.requires_grad:
@@ -221,11 +211,19 @@ class Information:
 
     def bernoulli(self: Any, p: Any = None, *, generator: Any = None) -> Tensor:
         """1 with the probability that each element (or ``p``) says, else 0."""
-        return creation.bernoulli(self, p, generator=generator)
+        return drawing.bernoulli(self, p, generator=generator)
 
     def multinomial(self: Any, num_samples: Any, replacement: Any = False, *, generator: Any = None) -> Tensor:
         """Positions drawn with the elements as weights; see ``multinomial``."""
-        return creation.multinomial(self, num_samples, replacement, generator=generator)
+        return drawing.multinomial(self, num_samples, replacement, generator=generator)
+
+    def new(self: Any, *args: Any) -> Tensor:
+        """A tensor of this one's dtype: of the given sizes and not set, or with the given data; an older form."""
+        if all(isinstance(n, int) for n in args):
+            return creation.empty(*(args or (0,)), dtype=self.dtype)
+        if len(args) == 1 and isinstance(args[0], Size):
+            return creation.empty(args[0], dtype=self.dtype)
+        return creation.tensor(args[0], dtype=self.dtype)
 
     def new_tensor(
         self: Any, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False

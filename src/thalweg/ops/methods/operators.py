@@ -60,6 +60,10 @@ class Operators:
     __ror__ = operator(e.bitwise_or)
     __xor__ = operator(e.bitwise_xor)
     __rxor__ = operator(e.bitwise_xor)
+    __lshift__ = operator(e.bitwise_left_shift)
+    __rlshift__ = reflected(e.bitwise_left_shift)
+    __rshift__ = operator(e.bitwise_right_shift)
+    __rrshift__ = reflected(e.bitwise_right_shift)
     __eq__ = comparison(e.eq)
     __ne__ = comparison(e.ne)
     __lt__ = comparison(e.lt)
@@ -88,6 +92,8 @@ class Operators:
     __iand__ = inplace_binary(e.bitwise_and, "bitwise_and_")
     __ior__ = inplace_binary(e.bitwise_or, "bitwise_or_")
     __ixor__ = inplace_binary(e.bitwise_xor, "bitwise_xor_")
+    __ilshift__ = inplace_binary(e.bitwise_left_shift, "bitwise_left_shift_")
+    __irshift__ = inplace_binary(e.bitwise_right_shift, "bitwise_right_shift_")
 
     # -- Python's protocols -------------------------------------------------------------------------------
 

@@ -26,9 +26,9 @@ _EXPORT = "save the weights by thalweg.io.save_torch or save_file, and export th
 
 _SPACES = (
     "", "amp", "autograd", "autograd.functional", "backends", "cuda", "distributed", "distributions", "func",
-    "linalg", "nn", "nn.functional", "nn.init", "nn.parallel", "nn.utils", "nn.utils.parametrizations", "nn.utils.parametrize",
-    "nn.utils.rnn", "optim", "optim.lr_scheduler", "optim.swa_utils", "random", "special", "testing", "utils",
-    "utils.data",
+    "linalg", "nn", "nn.functional", "nn.init", "nn.parallel", "nn.utils", "nn.utils.parametrizations",
+    "nn.utils.parametrize", "nn.utils.rnn", "optim", "optim.lr_scheduler", "optim.swa_utils", "random", "special",
+    "testing", "utils", "utils.data",
 )  # fmt: skip
 
 # What to use instead: by full name, or by the beginning of it.

@@ -90,7 +90,7 @@ def generate(model, start, count, temperature=0.8):
     return letters
 
 
-def train(steps, sample=300):
+def train(steps):
     """Train for some steps; returns the loss per letter at the beginning and at the end, in nats."""
     tw.manual_seed(0)
     text = TEXT.read_text(encoding="utf-8")
@@ -117,8 +117,7 @@ def train(steps, sample=300):
         losses.append(step(batch[:, :-1].contiguous(), batch[:, 1:].contiguous()).item())
         if i % 100 == 0 or i == steps - 1:
             print(f"step {i:4}: loss {losses[-1]:.3f}")
-    if sample:
-        print("".join(alphabet[c] for c in generate(model, [0], sample)))
+    print("".join(alphabet[c] for c in generate(model, [0], min(steps, 300))))
     last = losses[-10:]
     return losses[0], sum(last) / len(last)
 

@@ -45,7 +45,7 @@ def generate(model, first, count, temperature=0.7):
     return letters
 
 
-def train(steps, sample=300, batch=32, length=64):
+def train(steps, batch=32, length=64):
     """Train for some steps; returns the loss per letter at the beginning and at the end, in nats."""
     tw.manual_seed(0)
     text = TEXT.read_text(encoding="utf-8")
@@ -74,8 +74,7 @@ def train(steps, sample=300, batch=32, length=64):
         losses.append(loss.item())
         if i % 100 == 0 or i == steps - 1:
             print(f"step {i:4}: loss {losses[-1]:.3f}")
-    if sample:
-        print("".join(alphabet[c] for c in generate(model, alphabet.index("\n"), sample)))
+    print("".join(alphabet[c] for c in generate(model, alphabet.index("\n"), min(steps, 300))))
     last = losses[-10:]
     return losses[0], sum(last) / len(last)
 

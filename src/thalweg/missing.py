@@ -25,9 +25,10 @@ _PROCESSES = "training over several processes is left out; tw.set_num_threads us
 _EXPORT = "save the weights by thalweg.io.save_torch or save_file, and export them from PyTorch"
 
 _SPACES = (
-    "", "amp", "autograd", "autograd.functional", "backends", "cuda", "distributions", "func", "linalg", "nn",
-    "nn.functional", "nn.init", "nn.utils", "nn.utils.parametrizations", "nn.utils.parametrize", "nn.utils.rnn",
-    "optim", "optim.lr_scheduler", "optim.swa_utils", "random", "special", "testing", "utils", "utils.data",
+    "", "amp", "autograd", "autograd.functional", "backends", "cuda", "distributed", "distributions", "func",
+    "linalg", "nn", "nn.functional", "nn.init", "nn.parallel", "nn.utils", "nn.utils.parametrizations",
+    "nn.utils.parametrize", "nn.utils.rnn", "optim", "optim.lr_scheduler", "optim.swa_utils", "random", "special",
+    "testing", "utils", "utils.data",
 )  # fmt: skip
 
 # What to use instead: by full name, or by the beginning of it.
@@ -77,7 +78,6 @@ _INSTEAD = {
     "Tensor.map_": "write it with operations on whole tensors",
     "Tensor.untyped_storage": "a tensor's memory is the array x.numpy()",
     "Tensor.storage": "a tensor's memory is the array x.numpy()",
-    "Tensor.storage_offset": "the array x.numpy() knows its base and its strides",
     "Tensor.set_": "assign to x.data",
     "Tensor.as_subclass": "write functions that take tensors",
 }  # fmt: skip

@@ -306,3 +306,21 @@ def test_a_failed_save_leaves_the_old_file(tmp_path):
     with pytest.raises(SerializationError):
         tw.save(Own(), tmp_path / "x")
     assert tw.load(tmp_path / "x") == 1 and len(list(tmp_path.iterdir())) == 1
+
+
+def test_no_damage_escapes_as_another_error():
+    """A flipped bit is refused by name or changes a value; it never runs into anything else."""
+    state = {"w": tw.arange(6.0).view(2, 3), "n": [1, 2.5, "text", None], "o": OrderedDict(a=b"x"), "d": tw.float32}
+    state["row"] = state["w"][1]
+    file = io.BytesIO()
+    tw.save(state, file)
+    whole, rng = file.getvalue(), np.random.default_rng(0)
+    refused = 0
+    for _ in range(1500):
+        damaged = bytearray(whole)
+        damaged[rng.integers(0, len(whole))] ^= 1 << rng.integers(0, 8)
+        try:
+            tw.load(io.BytesIO(bytes(damaged)))
+        except SerializationError:
+            refused += 1
+    assert refused > 500

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.oracle
 STORED = json.loads((PACKAGE / "torch_names.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 def test_they_are_those_of_this_version():
     if torch.__version__.partition("+")[0] != STORED["version"]:
         pytest.skip(f"the names are those of PyTorch {STORED['version']}")

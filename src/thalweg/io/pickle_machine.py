@@ -9,7 +9,7 @@ from typing import IO, Any
 from ..core.dtypes import dtype
 from ..errors import SerializationError
 
-__all__ = ["Constructor", "PickleMachine"]
+__all__ = ["Constructor", "PickleMachine", "checked_key"]
 
 _KEYS = (str, int, float, bytes, type(None), dtype)
 _VALUES = frozenset(
@@ -69,7 +69,7 @@ class PickleMachine:
             return self.stack.pop()
         except SerializationError:
             raise
-        except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError) as error:
+        except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, RuntimeError) as error:
             raise SerializationError(f"the pickle in it is damaged ({type(error).__name__}: {error})") from None
 
     def _do(self, name: str, argument: Any) -> None:
@@ -156,7 +156,7 @@ class PickleMachine:
 
     def _op_frozenset(self, _: Any) -> None:
         items = self._marked()
-        self.stack.append(frozenset(map(_checked_key, items)))
+        self.stack.append(frozenset(map(checked_key, items)))
 
     def _op_append(self, _: Any) -> None:
         item = self.stack.pop()
@@ -177,7 +177,7 @@ class PickleMachine:
 
     def _op_additems(self, _: Any) -> None:
         items = self._marked()
-        self._target(set).update(map(_checked_key, items))
+        self._target(set).update(map(checked_key, items))
 
     def _op_bytearray8(self, content: Any) -> None:
         self.stack.append(bytearray(content))
@@ -185,7 +185,7 @@ class PickleMachine:
     def _fill(self, items: list[Any]) -> None:
         target = self._target(dict)
         for key, value in zip(items[::2], items[1::2], strict=True):
-            target[_checked_key(key)] = value
+            target[checked_key(key)] = value
 
     def _target(self, kind: type) -> Any:
         if not isinstance(self.stack[-1], kind):
@@ -223,7 +223,7 @@ class PickleMachine:
         self.stack.append(self.persistent(self.stack.pop()))
 
 
-def _checked_key(key: Any) -> Any:
+def checked_key(key: Any) -> Any:
     """A key of a dictionary or member of a set: a plain value, or a flat tuple of them."""
     if isinstance(key, _KEYS) or (isinstance(key, tuple) and all(isinstance(k, _KEYS) for k in key)):
         return key

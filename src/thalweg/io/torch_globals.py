@@ -14,7 +14,7 @@ from ..core.dtypes import ALL_DTYPES, from_numpy_dtype
 from ..core.tensor import Size, Tensor, wrap
 from ..errors import SerializationError
 from ..nn.parameter import Parameter
-from .pickle_machine import Constructor
+from .pickle_machine import Constructor, checked_key
 from .sharing import view_of
 
 __all__ = ["GLOBALS", "Storage", "StorageKind", "refuse", "set_state"]
@@ -32,6 +32,13 @@ _REASONS = {
     "torch.ComplexDoubleStorage": "complex numbers, which thalweg has not",
     "torch.bfloat16": "the dtype bfloat16, which thalweg has not",
 }
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A class that pickles only name, to say what is to be made. It can't be called."""
+
+    name: str
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,8 @@ def _tensor(
 
 
 def _parameter(data: Any, requires_grad: bool = True, hooks: Any = None, state: Any = None) -> Parameter:
+    if not isinstance(data, Tensor):
+        raise ValueError("a Parameter without a tensor")
     return Parameter(data, requires_grad=bool(requires_grad))
 
 
@@ -98,6 +107,35 @@ def _encode(text: Any, encoding: Any = "utf-8", errors: Any = "strict") -> bytes
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1", "utf-8", "ascii"):
         raise ValueError(f"encode({type(text).__name__}, {encoding!r})")
     return text.encode(encoding)
+
+
+def _set(items: Any = ()) -> set[Any]:
+    return set(map(checked_key, items))
+
+
+def _frozenset(items: Any = ()) -> frozenset[Any]:
+    return frozenset(map(checked_key, items))
+
+
+def _ordered(pairs: Any = ()) -> OrderedDict[Any, Any]:
+    return OrderedDict((checked_key(key), value) for key, value in pairs)
+
+
+def _counter(counts: Any = None) -> Counter[Any]:
+    if counts is not None and not isinstance(counts, dict):
+        raise ValueError("a Counter is made of a dictionary")
+    return Counter(counts)
+
+
+def _bytearray(content: Any = b"", encoding: Any = "latin1") -> bytearray:
+    """A number would ask for that much memory; pickles give the bytes themselves."""
+    return bytearray(content if isinstance(content, bytes) else _encode(content, encoding))
+
+
+def _size(numbers: Any = ()) -> Size:
+    if not all(type(n) is int for n in numbers):
+        raise ValueError("a Size holds ints")
+    return Size(numbers)
 
 
 # -- NumPy ------------------------------------------------------------------------------------------------
@@ -156,26 +194,26 @@ def _check_dtype_state(state: Any) -> None:
 
 def _globals() -> dict[str, Any]:
     named: dict[str, Any] = {
-        "collections.OrderedDict": OrderedDict,
-        "collections.Counter": Counter,
+        "collections.OrderedDict": _ordered,
+        "collections.Counter": _counter,
         "torch._utils._rebuild_tensor": _tensor,
         "torch._utils._rebuild_tensor_v2": _tensor,
         "torch._utils._rebuild_parameter": _parameter,
         "torch._utils._rebuild_parameter_with_state": _parameter,
         "torch._tensor._rebuild_from_type_v2": _of_type,
-        "torch.Tensor": Tensor,
-        "torch.nn.parameter.Parameter": Parameter,
-        "torch.Size": Size,
+        "torch.Size": _size,
         "torch.device": device,
         "_codecs.encode": _encode,
         "numpy.dtype": _numpy_dtype,
-        "numpy.ndarray": np.ndarray,
     }
     for module in ("builtins", "__builtin__"):
-        named |= {f"{module}.{kind.__name__}": kind for kind in (set, frozenset, bytearray, complex, slice)}
+        plain = {"set": _set, "frozenset": _frozenset, "bytearray": _bytearray, "complex": complex, "slice": slice}
+        named |= {f"{module}.{name}": make for name, make in plain.items()}
     for module in ("numpy._core.multiarray", "numpy.core.multiarray"):
         named |= {f"{module}._reconstruct": _empty_array, f"{module}.scalar": _numpy_scalar}
     table: dict[str, Any] = {name: Constructor(name, make) for name, make in named.items()}
+    for name in ("torch.Tensor", "torch.nn.parameter.Parameter", "numpy.ndarray"):
+        table[name] = Kind(name)
     for name, dtype in _STORAGES.items():
         table[f"torch.{name}Storage"] = StorageKind(np.dtype(dtype), name == "BFloat16")
     for d in ALL_DTYPES:

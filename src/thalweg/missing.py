@@ -81,7 +81,6 @@ _INSTEAD = {
     "distributed": _PROCESSES,
     "nn.parallel": _PROCESSES,
     "nn.SyncBatchNorm": "use nn.BatchNorm1d, 2d or 3d: there is one process",
-    "multiprocessing": "import thalweg.multiprocessing by name; tensors are sent by value",
     "profiler": "use step.profile(*args) of a compiled function, or Python's cProfile",
     "autograd.profiler": "use step.profile(*args) of a compiled function, or Python's cProfile",
     "hub": "download the weights yourself and read them by tw.load",

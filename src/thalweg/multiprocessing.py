@@ -7,11 +7,8 @@
 
 from __future__ import annotations
 
-import multiprocessing as _multiprocessing
 import traceback
 from collections.abc import Callable
-from multiprocessing import *  # noqa: F403
-from multiprocessing import connection
 from typing import Any
 
 from .errors import ArgumentError, WorkerError
@@ -24,7 +21,13 @@ __all__ = [
     "spawn",
     "start_processes",
 ]
-__all__ += list(_multiprocessing.__all__)
+
+
+def __getattr__(name: str) -> Any:
+    """What Python's module has; it is imported when it is needed, since that takes 10 ms."""
+    import multiprocessing
+
+    return getattr(multiprocessing, name)
 
 
 def get_all_sharing_strategies() -> set[str]:
@@ -73,6 +76,8 @@ class SpawnContext:
         Raises:
             WorkerError: one has failed; the others are ended.
         """
+        from multiprocessing import connection
+
         running = [process.sentinel for process in self.processes if process.is_alive()]
         if running:
             connection.wait(running, timeout)
@@ -113,7 +118,9 @@ def start_processes(
     Raises:
         WorkerError: a process failed; its traceback is in the message.
     """
-    context: Any = _multiprocessing.get_context(start_method)
+    import multiprocessing
+
+    context: Any = multiprocessing.get_context(start_method)
     failures = context.SimpleQueue()
     processes = [context.Process(target=_run, args=(fn, i, args, failures), daemon=daemon) for i in range(nprocs)]
     for process in processes:

@@ -30,9 +30,9 @@ class detect_anomaly:  # noqa: N801 - PyTorch's name
     Programs of ``tw.compile`` are not watched.
 
     >>> import thalweg as tw
-    >>> x = tw.tensor(0.0, requires_grad=True)
+    >>> x = tw.tensor(-1.0, requires_grad=True)
     >>> with tw.autograd.detect_anomaly():
-    ...     (x.sqrt() * 0).backward()
+    ...     x.sqrt().backward()
     Traceback (most recent call last):
     ...
     thalweg.errors.AutogradError: backward: SqrtBackward returned nan values in its output 0 (detect_anomaly is on)

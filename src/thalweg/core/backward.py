@@ -234,7 +234,7 @@ def _check_nan(node: Node, edges: Sequence[Any], cotangents: Any) -> None:
     """What ``detect_anomaly`` asks for: the first node that gives a NaN is named."""
     for i, (edge, dx) in enumerate(zip(edges, cotangents, strict=True)):
         value = dx._value if isinstance(dx, Tensor) else dx
-        if edge is not None and type(value) is ndarray and np.isnan(value).any():
+        if edge is not None and isinstance(value, (ndarray, np.generic)) and np.isnan(value).any():
             raise AutogradError(f"backward: {node.name()} returned nan values in its output {i} (detect_anomaly is on)")
 
 

@@ -14,7 +14,7 @@ from ..ops.creation import empty
 from ..ops.shape import permute
 from . import functional as F
 from . import init
-from .linear import Linear
+from .linear import NonDynamicallyQuantizableLinear
 from .module import Module
 from .parameter import Parameter
 
@@ -47,10 +47,6 @@ def sdpa_kernel(backends: SDPBackend | list[SDPBackend], set_priority: bool = Fa
         if not isinstance(backend, SDPBackend):
             raise TypeError(f"sdpa_kernel: backends must be SDPBackend or a list of these, not {backend!r}")
     yield
-
-
-class NonDynamicallyQuantizableLinear(Linear):
-    """``Linear``, under the name that the output projection of ``MultiheadAttention`` has in PyTorch."""
 
 
 class MultiheadAttention(Module):

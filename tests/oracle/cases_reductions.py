@@ -81,6 +81,7 @@ CASES = [
     Case("histc", In(values=[1.0, 1.0]), 3),
     Case("histogram", In(20, grad=False), 5), Case("histogram", In(20, grad=False), In(values=[-1.0, 0.0, 2.0])),
     Case("histogram", In(20, grad=False), 4, range=(-1.0, 1.0), density=True),
+    Case("histogram", In(20, grad=False), density=True),
     Case("histogram", In(5, grad=False), 4, weight=pos(5), order=0),
     Case("cov", X), Case("cov", V), Case("cov", X, correction=0), Case("cov", X, fweights=idx([1, 2, 1, 3])),
     Case("cov", X, aweights=pos(4), order=0), Case("corrcoef", X), Case("corrcoef", V, order=0),

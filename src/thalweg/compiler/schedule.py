@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..ops.linalg import matmul
-from .costs import flops
+from .costs import bytes_moved, flops
 from .fuse import REDUCTIONS, Columns, Kernel, Loop, Product, Special, Test, reaches
 from .graph import Node
 from .layout import Layout, contiguous, is_view
@@ -135,7 +135,13 @@ class _Scheduler:
         for k in ready:
             if k.rows == 1:
                 return k
-        return next((k for k in ready if self.heights[k] <= FINAL and flops(k) >= HOT), ready[0])
+        return next((k for k in ready if self.heights[k] <= FINAL and self.is_large(k)), ready[0])
+
+    def is_large(self, kernel: Kernel) -> bool:
+        """Whether what a final kernel reads should be used while it is in the cache, and given up."""
+        if isinstance(kernel, Test):
+            return False
+        return flops(kernel) >= HOT or bytes_moved(kernel, self.layouts) >= HOT_BYTES
 
     def find_heights(self) -> dict[Kernel, int]:
         """How many kernels, one needing the other, come after each at most; ``kernels`` is in such an order."""
@@ -241,7 +247,8 @@ def stored_access(kernel: Loop, node: Node, rank: int) -> Access:
 
 
 FINAL = 3  # kernels after a gradient of a weight: those of its update
-HOT = 20_000_000  # floating-point operations
+HOT = 20_000_000  # floating-point operations, or
+HOT_BYTES = 500_000  # of what is read
 
 LARGE = 100_000  # elements of a B that is better cut than read whole by every thread,
 MOST_ROWS = 512  # as long as A is smaller

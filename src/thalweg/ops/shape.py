@@ -11,7 +11,7 @@ from ..core.primitive import Primitive, ViewPrimitive
 from ..errors import ShapeError
 from .broadcast import aligned, expand, reshape, shifted, spread, sum_to
 
-__all__ = ["cat", "copy", "embed", "expand", "flip", "index", "pad", "permute", "reshape", "view_scatter"]
+__all__ = ["after", "cat", "copy", "embed", "expand", "flip", "index", "pad", "permute", "reshape", "view_scatter"]
 
 
 class Permute(ViewPrimitive):
@@ -166,6 +166,32 @@ class Copy(Primitive):
         return dy
 
 
+class After(Primitive):
+    """``x``, not before ``other`` is known: what is computed from it is computed again, and late.
+
+    x : any shape, other : any shape  ->  x. A compiler joins equal values, and computes them when it can; this keeps
+    apart what is repeated to save memory.
+    """
+
+    arity = 2
+
+    def forward(self, x: Any, other: Any) -> Any:
+        return np.array(x, order="C")
+
+    def shape(self, x: Any, other: Any) -> tuple[int, ...]:
+        return tuple(x.shape)
+
+    def batch(self, size: int, inputs: tuple[Any, ...], batched: tuple[bool, ...]) -> Any:
+        x, other = inputs
+        return self(x if batched[0] else expand(x, shape=(size, *x.shape)), other)
+
+    def pullback_0(self, dy: Any, y: Any, x: Any, other: Any) -> Any:
+        return dy
+
+    def lower(self, code: Any, x: Any, other: Any) -> None:
+        code.copy(x, code.out)
+
+
 class Flip(Primitive):
     """The elements in reverse order along ``dims``; a copy, as in PyTorch."""
 
@@ -272,6 +298,6 @@ class Pad(Primitive):
         code.copy(x, code.out.part(*inside))
 
 
-permute, flip, cat, pad, copy = Permute(), Flip(), Cat(), Pad(), Copy()
+permute, flip, cat, pad, copy, after = Permute(), Flip(), Cat(), Pad(), Copy(), After()
 index = _index = Index()  # the second name is for rules with a parameter called index
 embed, view_scatter = Embed(), ViewScatter()

@@ -14,6 +14,7 @@ from ..core.tape import Node
 from ..core.tensor import Tensor, wrap
 from ..errors import ArgumentError, CheckpointError
 from ..ops.random import default_generator
+from ..ops.shape import after
 from ..transforms.levels import Level, close, crossings, leads_out, now
 from ..transforms.reverse import argument
 from ..transforms.trees import leaves_of, rebuilt, tensors_of
@@ -84,9 +85,15 @@ class _Call:
         self.surroundings = state.batches, state.forward
         self.outlines: list[Any] = []
 
-    def run(self, context: AbstractContextManager[Any]) -> Any:
-        """The function's result, of aliases of the arguments that require a gradient."""
-        leaves = [argument(x) if isinstance(x, Tensor) and x.requires_grad else x for x in leaves_of(self.arguments)]
+    def run(self, context: AbstractContextManager[Any], cotangent: Any = None) -> Any:
+        """The function's result, of aliases of the arguments that require a gradient.
+
+        Of a second run the cotangent is known; a compiler must not put that run beside the first one.
+        """
+        leaves = leaves_of(self.arguments)
+        if cotangent is not None and state.tracer is not None:
+            leaves = [after(x, cotangent) if isinstance(x, Tensor) else x for x in leaves]
+        leaves = [argument(x) if isinstance(x, Tensor) and x.requires_grad else x for x in leaves]
         args, kwargs = rebuilt(self.arguments, leaves)
         with context:
             return self.function(*args, **kwargs)
@@ -116,13 +123,13 @@ class _Call:
         read = [*tensors_of(self.arguments), *(edge for edge in edges if isinstance(edge, Tensor))]
         return [x._version for x in read]
 
-    def again(self, level: Level) -> list[Tensor]:
+    def again(self, level: Level, cotangent: Any) -> list[Tensor]:
         """The results that require a gradient, from a second run whose tape ends at the captures of ``level``."""
         before = state.batches, state.forward
         state.batches, state.forward = self.surroundings
         try:
             with enable_grad(), nullcontext() if self.mark is None else default_generator.rewound(self.mark):
-                outputs = self.run(self.contexts[1])
+                outputs = self.run(self.contexts[1], cotangent)
         finally:
             state.batches, state.forward = before
         ys = [y for y in tensors_of(outputs) if y.requires_grad]
@@ -162,8 +169,9 @@ class Recompute(Primitive):
         """The cotangents from a walk through a second run of the call."""
         recorded = state.recording
         level = _Repetition()
-        ys = inputs[0].again(level)
         parts = dy.parts if isinstance(dy, Bundle) else {0: dy}
+        first = next(iter(parts.values()))
+        ys = inputs[0].again(level, first._value if isinstance(first, Tensor) else first)
         roots, starts = [ys[i] for i in parts], list(parts.values())
         captures = [level.captures.get(edge) for edge in edges]
         wanted = [node for node in captures if node is not None]

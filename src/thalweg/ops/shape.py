@@ -167,28 +167,31 @@ class Copy(Primitive):
 
 
 class After(Primitive):
-    """``x``, not before ``other`` is known: what is computed from it is computed again, and late.
+    """``x``, not before the others are known: what is computed from it is computed again, and late.
 
-    x : any shape, other : any shape  ->  x. A compiler joins equal values, and computes them when it can; this keeps
+    x : any shape, others : any shapes  ->  x. A compiler joins equal values, and computes them when it can; this keeps
     apart what is repeated to save memory.
     """
 
-    arity = 2
+    arity = None
 
-    def forward(self, x: Any, other: Any) -> Any:
+    def forward(self, x: Any, *others: Any) -> Any:
         return np.array(x, order="C")
 
-    def shape(self, x: Any, other: Any) -> tuple[int, ...]:
+    def shape(self, x: Any, *others: Any) -> tuple[int, ...]:
         return tuple(x.shape)
 
     def batch(self, size: int, inputs: tuple[Any, ...], batched: tuple[bool, ...]) -> Any:
-        x, other = inputs
-        return self(x if batched[0] else expand(x, shape=(size, *x.shape)), other)
+        x, *others = inputs
+        return self(x if batched[0] else expand(x, shape=(size, *x.shape)), *others)
 
-    def pullback_0(self, dy: Any, y: Any, x: Any, other: Any) -> Any:
+    def pullback_0(self, dy: Any, y: Any, x: Any, *others: Any) -> Any:
         return dy
 
-    def lower(self, code: Any, x: Any, other: Any) -> None:
+    def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
+        return [dy, *(None for _ in inputs[1:])]
+
+    def lower(self, code: Any, x: Any, *others: Any) -> None:
         code.copy(x, code.out)
 
 

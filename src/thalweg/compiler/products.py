@@ -35,7 +35,7 @@ DEPTH = 1024  # of k at a time: a packed panel of it stays in the second-level c
 NEAR_DEPTH = 384  # where rows of B are gathered from as many pages of memory
 ROWS = 240  # of A at a time, which stay in the second-level cache while all panels of B use them
 FEWER_ROWS = 132  # where they are packed
-FAR_COLUMNS = 512  # of a transposed A, apart by so many elements or more, are packed
+FAR_COLUMNS = 256  # of a transposed A, apart by so many elements or more, are packed
 FEW = 3  # rows up to which a transposed B is not worth packing
 MANY = 40  # rows from which any B is,
 SOME = 16  # and one whose rows lie so far apart, in elements, that they get in each other's way in the cache
@@ -283,7 +283,7 @@ class _Products:
         return f.emit(f"select {near}, {worth}, i1 true", "i1")
 
     def worth_packing_rows(self, f: Function) -> Value:
-        """Whether tiles of a transposed A are packed: if many panels use it, and each column is a page of its own."""
+        """Whether tiles of a transposed A are packed: if many panels use it, and its columns lie far apart."""
         n, a_row, a_col = f.params[1], f.params[5], f.params[6]
         worth = f.emit(f"icmp eq {a_row}, 1", "i1")
         for value, least in ((n, 4 * self.width), (a_col, FAR_COLUMNS)):

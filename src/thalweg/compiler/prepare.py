@@ -11,10 +11,11 @@ import numpy as np
 
 from ..ops.base import where
 from ..ops.broadcast import expand, reshape
-from ..ops.elementwise import mul, sub
+from ..ops.elementwise import add, mul, sub
 from ..ops.linalg import matmul
 from ..ops.shape import cat, embed
 from .graph import Graph, Node, apply, constant, users
+from .layout import is_view
 
 __all__ = ["prepare"]
 
@@ -32,9 +33,27 @@ def prepare(graph: Graph) -> Graph:
             new = chosen(new) or new
         elif node.op is cat:
             new = side_by_side(new) or new
+        elif node.op is add and new.inputs[1] == 0 and is_sum_of_products(new.inputs[0], new.dtype):
+            new = new.inputs[0]
         made[node] = new
     checks = [check._replace(node=made[check.node]) for check in graph.checks]
     return Graph(graph.inputs, [made[node] for node in graph.outputs], graph.names, checks)
+
+
+def is_sum_of_products(x: Any, dtype: Any) -> bool:
+    """Whether all elements are those of matrix products, possibly scaled: never -0.0, which x + 0.0 would change.
+
+    The product library adds up from 0.0, and what underflows is flushed anyway.
+    """
+    if type(x) is not Node or x.dtype != dtype:
+        return False
+    if x.op is matmul:
+        return not is_outer(x) and x.dtype.kind == "f"
+    if x.op is mul and isinstance(x.inputs[1], float) and x.inputs[1] > 0:
+        return is_sum_of_products(x.inputs[0], dtype)
+    if x.op is cat or is_view(x):
+        return all(is_sum_of_products(y, dtype) for y in x.inputs)
+    return False
 
 
 def is_outer(node: Node) -> bool:

@@ -79,6 +79,16 @@ def test_second_derivatives(make: Any, options: dict[str, Any]) -> None:
     assert scans(compiled)
 
 
+@pytest.mark.parametrize("make", [nn.RNN, nn.LSTM, nn.GRU])
+def test_rows_of_the_batch_go_through_time_by_themselves(make: Any) -> None:
+    """Both loops, so that threads need not wait for one another."""
+    layer = make(IN, 32)
+    compiled = tw.compile(lambda x: tw.autograd.grad(layer(x)[0].sum(), list(layer.parameters())))
+    compiled(tw.randn(T, 24, IN))
+    regions = str(compiled.kernels).split("\nregion ")[1:]
+    assert [r.split(": ")[1][:7] for r in regions if ": scan of" in r] == ["24 rows", "24 rows"]
+
+
 def test_packed_sequences() -> None:
     layer = nn.LSTM(IN, H)
     x = tw.randn(T, B, IN)

@@ -293,15 +293,22 @@ def schedule(
 
 
 def rows_of_all(schedule: Schedule, layouts: dict[Node, Layout], states: list[Node]) -> int:
-    """How many rows all kernels have, if row i of none needs more of the states or of another kernel than row i."""
-    if len(schedule.regions) != 1:
-        return 1
-    region = schedule.regions[0]
-    scheduler = _Scheduler(region.kernels, layouts, {})
-    for kernel in region.kernels:
-        for x in kernel.reads():
-            root = layouts[x].root
-            if root in states and not scheduler.row_of(kernel, x, contiguous(root.shape)[0] if root.shape else 0):
+    """How many rows all kernels have, if row i of none needs more of the states or of another kernel than row i.
+
+    Otherwise 1. They need not be one region: nobody waits for chunks of a loop's step.
+    """
+    kernels = [k for region in schedule.regions for k in region.kernels]
+    rows = kernels[0].rows
+    scheduler = _Scheduler(kernels, layouts, {})
+    strides = {x: contiguous(x.shape)[0] for x in states if x.shape}
+    for k in kernels:
+        for node in k.stored:
+            strides[node] = row_stride(k, node)
+            if k.rows != rows or node.shape[:1] != (rows,) or strides[node] != contiguous(node.shape)[0]:
                 return 1
-    apart = all(row_stride(k, node) == contiguous(node.shape)[0] for k in region.kernels for node in k.stored)
-    return region.rows if apart else 1
+    for k in kernels:
+        for x in k.reads():
+            root = layouts[x].root
+            if root in strides and not scheduler.row_of(k, x, strides[root]):
+                return 1
+    return rows

@@ -116,6 +116,20 @@ def test_without_gradients_only_what_is_asked_for_is_kept() -> None:
     assert largest_difference([compiled(x)], [last(x)]) < 1e-12
 
 
+def test_inputs_that_are_changed_before_the_backward_are_noticed() -> None:
+    layer = nn.RNN(IN, H)
+
+    @tw.compile
+    def step(x: Any) -> Any:
+        x = x * 1.0
+        y = layer(x)[0].sum()
+        x.zero_()
+        return tw.autograd.grad(y, list(layer.parameters()))
+
+    with pytest.raises(tw.errors.AutogradError, match="changed in place"):
+        step(tw.randn(T, B, IN))
+
+
 def test_training_steps_go_the_same_way() -> None:
     losses = []
     for compiled in (False, True):

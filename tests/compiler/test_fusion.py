@@ -25,9 +25,7 @@ def test_cheap_values_of_rows_in_a_reduction_over_everything() -> None:
     """What has a value a row can't be computed again where rows and columns are reduced together."""
 
     def f(x: Any, mask: Any) -> Any:
-        half = x / 2.0
-        return half, tw.where(mask, half, 0.0).amin(dim=(0, 1), keepdim=True)
+        return tw.where(mask, x / 2.0, 0.0).amin(dim=(0, 1), keepdim=True)
 
     x, mask = tw.randn(2, 1), tw.tensor([[True, False, True], [True, True, False]])
-    for a, b in zip(tw.compile(f)(x, mask), f(x, mask), strict=True):
-        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-6)
+    np.testing.assert_allclose(tw.compile(f)(x, mask).numpy(), f(x, mask).numpy(), rtol=1e-6)

@@ -81,10 +81,11 @@ class SpawnContext:
         running = [process.sentinel for process in self.processes if process.is_alive()]
         if running:
             connection.wait(running, timeout)
+        still = any(process.is_alive() for process in self.processes)  # asked first: one may end meanwhile
         for index, process in enumerate(self.processes):
             if process.exitcode not in (None, 0):
                 self._fail(index, process.exitcode)
-        return not any(process.is_alive() for process in self.processes)
+        return not still
 
     def _fail(self, index: int, code: int) -> None:
         for process in self.processes:

@@ -6,32 +6,9 @@ The results are compared, and then differentiated from outside by the tensors, s
 from __future__ import annotations
 
 import importlib
-import warnings
-from collections.abc import Callable
 from typing import Any
 
-from .harness import Case, In
-
-
-class Program(Case):
-    """A short program ``program(library, *tensors)`` that shows what ``name`` does."""
-
-    def __init__(self, name: str, program: Callable[..., Any], *args: Any, order: int = 1) -> None:
-        super().__init__(name, *args, only="function", order=order)
-        self.program = program
-
-    def __str__(self) -> str:
-        line = self.program.__code__.co_firstlineno
-        return f"{self.name}:{line}({', '.join(map(str, self.args))})"
-
-    def forms(self) -> list[str]:
-        return ["function"]
-
-    def run(self, library: Any, form: str, tensors: list[Any]) -> Any:
-        with warnings.catch_warnings():
-            for category in (DeprecationWarning, UserWarning):
-                warnings.filterwarnings("ignore", category=category, module="torch")
-            return self.program(library, *tensors)
+from .harness import In, Program
 
 
 def poly(x: Any) -> Any:

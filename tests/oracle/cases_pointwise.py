@@ -49,6 +49,7 @@ CASES = [
     *[Case(n, x, order=1) for n in ("lgamma", "special.gammaln") for x in [*POSITIVE, X]],
     *[Case(n, x, order=0) for n in ("digamma", "special.digamma", "special.psi") for x in [*POSITIVE, X]],
     *[Case("polygamma", n, pos(3, 4), only="function", order=0) for n in (0, 2, 3)],
+    *[Case("polygamma", pos(3, 4), n, only="method", order=0) for n in (0, 1, 2)],
     Case("special.polygamma", 2, pos(3), order=1),
     Case("mvlgamma", In(3, low=3, high=6), 3, order=1), Case("special.multigammaln", In(3, low=3, high=6), 2, order=1),
     *[Case(n, a, b) for n in BINARY if n not in ("nextafter", "dist") for a, b in PAIRS],

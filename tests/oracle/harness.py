@@ -13,7 +13,8 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +66,21 @@ class Case:
     """A call of the function ``name`` and, where there is one, of the method of that name.
 
     ``order`` says how often it is differentiated; ``only`` is "function" or "method"; ``memory_orders`` says whether
-    inputs with transposed strides mean the same.
+    inputs with transposed strides mean the same; ``tolerance`` is for functions that PyTorch rounds.
     """
 
     def __init__(
-        self, name: str, *args: Any, only: str = "", order: int = 2, memory_orders: bool = True, **kwargs: Any
+        self,
+        name: str,
+        *args: Any,
+        only: str = "",
+        order: int = 2,
+        memory_orders: bool = True,
+        tolerance: float = TOLERANCE,
+        **kwargs: Any,
     ) -> None:
         self.name, self.args, self.kwargs, self.only, self.order = name, args, kwargs, only, order
+        self.tolerance = tolerance
         self.memory_orders = memory_orders and not name.startswith("view")
 
     def __str__(self) -> str:
@@ -119,9 +128,10 @@ class Layer(Case):
         train: bool = True,
         show: bool = True,
         scale: float = 0.5,
+        tolerance: float = TOLERANCE,
         **kwargs: Any,
     ) -> None:
-        super().__init__(name, *args, only="function", order=order, **kwargs)
+        super().__init__(name, *args, only="function", order=order, tolerance=tolerance, **kwargs)
         self.inputs, self.call, self.train, self.show, self.scale = inputs, call or {}, train, show, scale
 
     def __str__(self) -> str:
@@ -136,6 +146,9 @@ class Layer(Case):
 
     def module(self, library: Any) -> Any:
         return lookup(library, self.name)(*self.args, **self.kwargs).double().train(self.train)
+
+    def has_parameters(self) -> bool:
+        return any(True for _ in self.module(tw).parameters())
 
     def pair(self) -> tuple[Any, Any]:
         """Our module and PyTorch's with the same random state; names, order and shapes of it must agree."""
@@ -160,6 +173,27 @@ class Layer(Case):
         supply = iter(tensors)
         args = [_place(a, supply) for a in self.inputs]
         return module(*args, **{k: _place(v, supply) for k, v in self.call.items()})
+
+
+class Program(Case):
+    """A short program ``program(library, *tensors)`` that shows what ``name`` does."""
+
+    def __init__(self, name: str, program: Callable[..., Any], *args: Any, order: int = 1) -> None:
+        super().__init__(name, *args, only="function", order=order)
+        self.program = program
+
+    def __str__(self) -> str:
+        line = self.program.__code__.co_firstlineno
+        return f"{self.name}:{line}({', '.join(map(str, self.args))})"
+
+    def forms(self) -> list[str]:
+        return ["function"]
+
+    def run(self, library: Any, form: str, tensors: list[Any]) -> Any:
+        with warnings.catch_warnings():
+            for category in (DeprecationWarning, UserWarning):
+                warnings.filterwarnings("ignore", category=category, module="torch")
+            return self.program(library, *tensors)
 
 
 def _slots(values: Any) -> Iterator[In]:
@@ -226,19 +260,28 @@ def compare(case: Case, form: str, arrays: list[Any], transposed: bool = False, 
         if isinstance(case, Layer):
             ours, other = case.pair()
             y, t = case.run_module(ours, list(mine)), case.run_module(other, list(theirs))
-            compare_results(outputs(y), outputs(t), [*mine, *ours.parameters()], [*theirs, *other.parameters()], order)
+            compare_results(
+                outputs(y),
+                outputs(t),
+                [*mine, *ours.parameters()],
+                [*theirs, *other.parameters()],
+                order,
+                case.tolerance,
+            )
             for (name, x), z in zip(ours.named_buffers(), other.buffers(), strict=True):
                 same(x, z, name)
             return
         y, t = case.run(tw, form, list(mine)), case.run(torch, form, list(theirs))
-        compare_results(outputs(y), outputs(t), mine, theirs, order)
+        compare_results(outputs(y), outputs(t), mine, theirs, order, case.tolerance)
 
 
-def compare_results(ours: list[Any], expected: list[Any], mine: list[Any], theirs: list[Any], order: int) -> None:
+def compare_results(
+    ours: list[Any], expected: list[Any], mine: list[Any], theirs: list[Any], order: int, tolerance: float = TOLERANCE
+) -> None:
     """Values, then derivatives by the inputs along the same random cotangents, again and again."""
     assert len(ours) == len(expected)
     for y, t in zip(ours, expected, strict=True):
-        same(y, t, "value")
+        same(y, t, "value", tolerance)
     pairs = [(y, t) for y, t in zip(ours, expected, strict=True) if t.requires_grad and t.grad_fn is not None]
     for y, _ in pairs:
         assert y.requires_grad or not order, "no gradient"
@@ -246,10 +289,12 @@ def compare_results(ours: list[Any], expected: list[Any], mine: list[Any], their
     for level in range(1, order + 1):
         if not xs or not pairs:
             return
-        pairs = _next_derivatives(pairs, xs, ts, level, level < order)
+        pairs = _next_derivatives(pairs, xs, ts, level, level < order, tolerance)
 
 
-def _next_derivatives(pairs: list[Any], xs: list[Any], ts: list[Any], level: int, create_graph: bool) -> list[Any]:
+def _next_derivatives(
+    pairs: list[Any], xs: list[Any], ts: list[Any], level: int, create_graph: bool, tolerance: float
+) -> list[Any]:
     import torch
 
     ys, us = [p[0] for p in pairs], [p[1] for p in pairs]
@@ -258,7 +303,8 @@ def _next_derivatives(pairs: list[Any], xs: list[Any], ts: list[Any], level: int
     for g, h in zip(a, b, strict=True):  # None is zero
         if g is not None or h is not None:
             ours = tw.zeros(tuple(h.shape), dtype=tw.float64) if g is None else g
-            same(ours, torch.zeros(tuple(ours.shape), dtype=torch.float64) if h is None else h, f"derivative {level}")
+            expected = torch.zeros(tuple(ours.shape), dtype=torch.float64) if h is None else h
+            same(ours, expected, f"derivative {level}", tolerance)
     found = [(g, h) for g, h in zip(a, b, strict=True) if g is not None and h is not None]
     return [(g, h) for g, h in found if g.requires_grad and h.requires_grad]
 
@@ -276,8 +322,9 @@ def check(case: Case, form: str, transposed: bool = False) -> None:
     compare(case, form, arrays, transposed, min(case.order, 1) if transposed else None)
 
 
-def all_cases() -> list[Case]:
-    """The cases of every ``cases_<area>.py`` beside this file."""
+def all_cases(*areas: str) -> list[Case]:
+    """The cases of every ``cases_<area>.py`` beside this file, or of the areas that are named."""
     names = sorted(m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]) if m.name.startswith("cases_"))
-    modules = [importlib.import_module(f"{__package__}.{name}") for name in names]
+    chosen = [n for n in names if not areas or n.removeprefix("cases_") in areas]
+    modules = [importlib.import_module(f"{__package__}.{name}") for name in chosen]
     return [case for module in modules for case in module.CASES]

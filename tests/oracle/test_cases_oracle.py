@@ -8,7 +8,7 @@ from .harness import Case, Layer, all_cases, check
 
 pytest.importorskip("torch")
 
-pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore:enable_nested_tensor is True")]
+pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore::UserWarning")]  # PyTorch's
 CASES = all_cases()
 PARAMETERS = [pytest.param(c, f, id=f"{c}-{f}") for c in CASES for f in c.forms()]
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.dtypes import FLOAT64, INT64, as_numpy_dtype, default_float, dtype, from_numpy_dtype
 from ..core.modes import state
 from ..core.tensor import Tensor, wrap
-from ..errors import ArgumentError, ThalwegError
+from ..errors import ArgumentError
 from .base import convert, isfinite
 from .broadcast import reshape, sum_
 from .creation import finish, float_dtype, like_dtype, shape_of
@@ -115,7 +115,7 @@ def randint(
     if high is None or size is None:
         raise TypeError("randint: needs (high, size) or (low, high, size)")
     if low >= high:
-        raise ThalwegError(f"randint: low must be below high, got [{low}, {high})")
+        raise ArgumentError(f"randint: low must be below high, got [{low}, {high})")
     value = (generator or default_generator).integers(low, high, shape_of((size,), "randint"))
     return finish(value.astype(INT64 if dtype is None else as_numpy_dtype(dtype)), requires_grad, device)
 
@@ -198,6 +198,9 @@ def randperm(
     return finish(value.astype(INT64 if dtype is None else as_numpy_dtype(dtype)), requires_grad, device)
 
 
+NEGATIVE = "normal: std must not be negative"
+
+
 def normal(
     mean: Any = 0.0,
     std: Any = 1.0,
@@ -210,9 +213,12 @@ def normal(
 ) -> Tensor:
     """Normal random numbers: of the shape ``size``, or one for each element of the tensors ``mean`` and ``std``."""
     if size is not None:
+        if std < 0:
+            raise ArgumentError(NEGATIVE)
         noise = (generator or default_generator).normal(shape_of((size,), "normal"), float_dtype(dtype))
         return finish(mean + std * noise, requires_grad, device)
     values = [x._value if isinstance(x, Tensor) else x for x in (mean, std)]
+    check_all(ge(np.asarray(values[1]) if np.isscalar(std) else values[1], 0), ArgumentError, NEGATIVE)
     shape = np.broadcast_shapes(*(getattr(v, "shape", ()) for v in values))
     target = next((v.dtype for v in values if hasattr(v, "dtype")), default_float())
     noise = (generator or default_generator).normal(shape, target)
@@ -225,7 +231,7 @@ def bernoulli(input: Tensor, p: float | None = None, *, generator: Generator | N
     given = input if p is None else p
     probability = given._value if isinstance(given, Tensor) else np.asarray(given)
     possible = logical_and(ge(probability, 0), le(probability, 1))
-    check_all(possible, ThalwegError, "bernoulli: probabilities must lie between 0 and 1")
+    check_all(possible, ArgumentError, "bernoulli: probabilities must lie between 0 and 1")
     draw = (generator or default_generator).uniform(value.shape, default_float())
     return convert(wrap(lt(draw, probability)), dtype=value.dtype)
 
@@ -239,13 +245,13 @@ def multinomial(
     possible, used = logical_and(isfinite(rows), ge(rows, 0)), convert(gt(rows, 0), dtype=INT64)
     counts = sum_(used, dims=(1,), keepdim=False)
     error = "multinomial: weights must be finite, not negative, and not all zero"
-    check_all(possible, ThalwegError, error)
-    check_all(ge(counts, 1), ThalwegError, error)
+    check_all(possible, ArgumentError, error)
+    check_all(ge(counts, 1), ArgumentError, error)
     source = generator or default_generator
     if replacement:
         picks = pick_repeated(rows, source.uniform((rows.shape[0], num_samples), FLOAT64))
     else:
         error = f"multinomial: can't draw {num_samples} samples without replacement from fewer weights"
-        check_all(ge(counts, num_samples), ThalwegError, error)
+        check_all(ge(counts, num_samples), ArgumentError, error)
         picks = pick_distinct(rows, source.uniform(rows.shape, FLOAT64), count=num_samples)
     return wrap(reshape(picks, shape=(*shape[:-1], num_samples)))

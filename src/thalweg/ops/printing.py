@@ -10,7 +10,7 @@ import numpy as np
 from ..core.dtypes import BOOL, INT64, default_float
 from ..core.tape import LEAF
 from ..core.tensor import Tensor
-from ..errors import ThalwegError
+from ..errors import ArgumentError
 
 __all__ = ["format_tensor", "set_printoptions"]
 
@@ -33,7 +33,7 @@ def set_printoptions(
             "full": {"precision": 4, "threshold": 2**62, "edgeitems": 3, "linewidth": 80},
         }
         if profile not in profiles:
-            raise ThalwegError(f"set_printoptions: profile must be one of {', '.join(profiles)}, not {profile!r}")
+            raise ArgumentError(f"set_printoptions: profile must be one of {', '.join(profiles)}, not {profile!r}")
         _options.update(profiles[profile])
     given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
     _options.update({k: v for k, v in given.items() if v is not None})

@@ -17,7 +17,7 @@ from ...ops.functions import clamp, norm
 from ...ops.products import pdist
 from ...ops.ranges import check_range
 from ...ops.shape import pad as pad_with
-from ...ops.shaping import index_select, narrow, reshape, unsqueeze
+from ...ops.shaping import broadcast_tensors, index_select, narrow, reshape, squeeze, unsqueeze
 
 __all__ = ["bilinear", "cosine_similarity", "linear", "one_hot", "pad", "pairwise_distance", "pdist"]
 
@@ -25,7 +25,7 @@ __all__ = ["bilinear", "cosine_similarity", "linear", "one_hot", "pad", "pairwis
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """x weight^T + bias.
 
-    input : (..., in), weight : (out, in), bias : (out,) or None  ->  (..., out)
+    input : (..., in), weight : (out, in) or (in,), bias : (out,), () or None  ->  (..., out), or (...) for one output
 
     Raises:
         ShapeError: the shapes don't fit.
@@ -36,13 +36,22 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     tensor([16.])
     """
     if bias is not None and bias._value.shape != weight._value.shape[:1]:  # NumPy might broadcast it
+        if weight._value.ndim == 1 and bias._value.ndim == 0:
+            return linear_of_vector(input, weight) + bias
         raise linear_error(input, weight, bias)
     try:
         if input._value.dtype != weight._value.dtype:
             raise linear_error(input, weight, bias)
+        if weight._value.ndim == 1:
+            return linear_of_vector(input, weight)
         return linalg.linear(input, weight, bias)
     except (AttributeError, IndexError, ValueError):
         raise linear_error(input, weight, bias) from None
+
+
+def linear_of_vector(input: Tensor, weight: Tensor) -> Tensor:
+    """``linear`` with a weight of shape (in,): one output, without an axis of its own."""
+    return squeeze(linear(input, unsqueeze(weight, 0)), -1)
 
 
 def linear_error(input: Any, weight: Tensor, bias: Tensor | None) -> Exception:
@@ -169,6 +178,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     >>> tw.nn.functional.cosine_similarity(tw.tensor([3.0, 4.0]), tw.tensor([4.0, 3.0]), dim=0)
     tensor(0.9600)
     """
+    if x1._value.shape != x2._value.shape:
+        x1, x2 = broadcast_tensors(x1, x2)
     a = x1 / clamp(norm(x1, 2, dim, keepdim=True), min=eps)
     b = x2 / clamp(norm(x2, 2, dim, keepdim=True), min=eps)
     return (a * b).sum(dim)

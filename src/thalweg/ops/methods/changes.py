@@ -11,7 +11,7 @@ from ...core.dtypes import INT64
 from ...core.modes import state
 from ...core.tape import edge_of
 from ...core.tensor import Tensor
-from ...errors import ArgumentError, AutogradError, ShapeError
+from ...errors import ArgumentError, AutogradError, DtypeError, ShapeError
 from .. import creation, drawing, elementwise, shaping
 from .. import shape as s
 from ..base import convert
@@ -21,6 +21,19 @@ from ..random import default_generator
 from .binding import IN_PLACE
 
 e = elementwise
+
+
+def check_floating(x: Any, name: str) -> None:
+    """Raise if it can't be written to, or holds no floating-point numbers."""
+    check_writable(x, name)
+    if x._value.dtype.kind != "f":
+        raise DtypeError(f"{name}: needs a floating-point tensor, this one is {x.dtype}; convert it first")
+
+
+def check_spread(std: float, name: str) -> None:
+    """Raise if ``std`` is negative."""
+    if std < 0:
+        raise ArgumentError(f"{name}: std must not be negative, got {std}")
 
 
 def _draw(x: Tensor, generator: Any) -> Any:
@@ -130,33 +143,37 @@ class InPlace:
 
     def uniform_(self: Any, from_: Any = 0.0, to: Any = 1.0, *, generator: Any = None, **kwargs: Any) -> Tensor:
         """Uniform random numbers on [from, to)."""
-        check_writable(self, "uniform_")
+        check_floating(self, "uniform_")
         low = kwargs.pop("from", from_)
+        if low > to:
+            raise ArgumentError(f"uniform_: from must not be above to, got [{low}, {to})")
         source = generator or default_generator
         return overwrite(self, low + (to - low) * source.uniform(self._value.shape, self._value.dtype), None)
 
     def normal_(self: Any, mean: Any = 0.0, std: Any = 1.0, *, generator: Any = None) -> Tensor:
         """Normal random numbers."""
-        check_writable(self, "normal_")
+        check_floating(self, "normal_")
+        check_spread(std, "normal_")
         source = generator or default_generator
         return overwrite(self, mean + std * source.normal(self._value.shape, self._value.dtype), None)
 
     def log_normal_(self: Any, mean: float = 1.0, std: float = 2.0, *, generator: Any = None) -> Tensor:
         """Numbers whose logarithm is normal."""
-        check_writable(self, "log_normal_")
+        check_floating(self, "log_normal_")
+        check_spread(std, "log_normal_")
         draw = (generator or default_generator).normal(self._value.shape, self._value.dtype)
         return overwrite(self, e.exp(draw * std + mean), None)
 
     def exponential_(self: Any, lambd: float = 1.0, *, generator: Any = None) -> Tensor:
         """Exponential random numbers of the rate ``lambd``: -log(1 - u) / lambd."""
-        check_writable(self, "exponential_")
+        check_floating(self, "exponential_")
         if not lambd > 0:
             raise ArgumentError(f"exponential_: the rate must be positive, got {lambd}")
         return overwrite(self, e.log1p(_draw(self, generator) * -1.0) / -lambd, None)
 
     def cauchy_(self: Any, median: float = 0.0, sigma: float = 1.0, *, generator: Any = None) -> Tensor:
         """Cauchy random numbers: median + sigma tan(pi (u - 1/2))."""
-        check_writable(self, "cauchy_")
+        check_floating(self, "cauchy_")
         if not sigma > 0:
             raise ArgumentError(f"cauchy_: sigma must be positive, got {sigma}")
         angle = (_draw(self, generator) - 0.5) * math.pi

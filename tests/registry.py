@@ -279,6 +279,7 @@ SHAPES = [
     Sample(shape.view_scatter, [(4, 3), (12,)], _scattered, {"steps": ((broadcast.reshape, {"shape": (12,)}),)}),
     Sample(shape.view_scatter, [(3,), (3,)], _scattered, {"steps": ()}),
     Sample(shape.view_scatter, [(), ()], _scattered, {"steps": ()}),
+    Sample(shape.after, [(3, 4), np.ones(2)], lambda x, other: x + 0.0),
     *[Sample(shape.copy, [s], lambda x: x + np.zeros((), x.dtype), kinds="fi") for s in ((3, 4), (), (0, 3))],
     *[
         Sample(shape.flip, [s], _reversed, {"dims": d}, kinds="fiub")

@@ -59,7 +59,7 @@ def test_importing_a_missing_name_is_an_import_error():
 def test_what_to_use_instead_is_said():
     for full, hint in {
         "jit": "tw.compile", "fft": "numpy.fft", "complex64": "complex", "nn.SyncBatchNorm": "BatchNorm1d",
-        "Tensor.to_sparse": "sparse", "distributed": "processes", "bfloat16": "float32", "sparse_coo_tensor": "sparse",
+        "Tensor.to_sparse": "sparse", "distributed": "processes", "sparse_coo_tensor": "sparse",
     }.items():  # fmt: skip
         assert hint in replacement(full)
     assert replacement("no_such_name") == "" == replacement("complexity")

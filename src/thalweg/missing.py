@@ -10,11 +10,21 @@ import functools
 import json
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from .errors import MissingNameError
 
-__all__ = ["Missing", "MissingMethod", "explain_missing_names", "mark_methods", "names_of", "replacement"]
+__all__ = [
+    "AbsentModule",
+    "Missing",
+    "MissingMethod",
+    "allow_absent_imports",
+    "explain_missing_names",
+    "mark_methods",
+    "names_of",
+    "replacement",
+]
 
 _HERE = Path(__file__).parent
 _COMPLEX = "complex numbers are left out; keep the real and the imaginary part in two tensors"
@@ -26,14 +36,19 @@ _EXPORT = "save the weights by thalweg.io.save_torch or save_file, and export th
 
 _SPACES = (
     "", "amp", "autograd", "autograd.functional", "backends", "cuda", "distributed", "distributions", "func",
-    "linalg", "nn", "nn.functional", "nn.init", "nn.parallel", "nn.utils", "nn.utils.parametrizations",
+    "jit", "linalg", "nn", "nn.functional", "nn.init", "nn.parallel", "nn.utils", "nn.utils.parametrizations",
     "nn.utils.parametrize", "nn.utils.rnn", "optim", "optim.lr_scheduler", "optim.swa_utils", "random", "special",
     "testing", "utils", "utils.data",
 )  # fmt: skip
 
+# Modules of PyTorch's that scripts import at their top and may never use.
+_ABSENT = (
+    "autograd.profiler", "distributed.rpc", "fft", "fx", "hub", "masked", "nested", "onnx", "profiler", "sparse",
+    "utils.cpp_extension", "utils.model_zoo",
+)  # fmt: skip
+
 # What to use instead: by full name, or by the beginning of it.
 _INSTEAD = {
-    "bfloat16": "NumPy has no bfloat16; use float32, or float16 to save memory",
     "cfloat": _COMPLEX,
     "cdouble": _COMPLEX,
     "complex": _COMPLEX,
@@ -66,12 +81,10 @@ _INSTEAD = {
     "distributed": _PROCESSES,
     "nn.parallel": _PROCESSES,
     "nn.SyncBatchNorm": "use nn.BatchNorm1d, 2d or 3d: there is one process",
-    "multiprocessing": "use Python's multiprocessing; tensors are sent by value",
     "profiler": "use step.profile(*args) of a compiled function, or Python's cProfile",
     "autograd.profiler": "use step.profile(*args) of a compiled function, or Python's cProfile",
     "hub": "download the weights yourself and read them by tw.load",
     "utils.model_zoo": "download the weights yourself and read them by tw.load",
-    "utils.tensorboard": "write with the package tensorboardX",
     "utils.cpp_extension": "write an autograd.Function; tw.compile makes native code of what it is made of",
     "UntypedStorage": "a tensor's memory is the array x.numpy()",
     "TypedStorage": "a tensor's memory is the array x.numpy()",
@@ -141,6 +154,24 @@ def explain_missing_names() -> None:
         module = sys.modules.get(f"thalweg.{space}" if space else "thalweg")
         if module is not None:
             vars(module)["__getattr__"] = Missing(module.__name__)
+    allow_absent_imports()
+
+
+class AbsentModule(ModuleType):
+    """What ``import thalweg.onnx`` finds: a module in which every name is missing, and says so."""
+
+    def __getattr__(self, name: str) -> Any:
+        space = self.__name__.partition(".")[2]
+        if name.startswith("_"):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}", name=name, obj=self)
+        raise MissingNameError(_message(f"{space}.{name}"))
+
+
+def allow_absent_imports() -> None:
+    """Let scripts import the modules that are not there; as attributes (``tw.fft``) these are still missing."""
+    for space in _ABSENT:
+        name = f"thalweg.{space}"
+        sys.modules.setdefault(name, AbsentModule(name, "Not there; thalweg.missing says what to use instead."))
 
 
 class MissingMethod:

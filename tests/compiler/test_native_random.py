@@ -59,6 +59,7 @@ def normal_range(array: Any) -> Any:
     """
     if array.dtype != np.float32:
         return array
+    array = array + np.float32(0)  # NumPy's relu(-0.0) is 0.0 or -0.0, and 1 / relu(x) tells
     small, large = np.float32(1e-30), np.float32(1e12)
     with np.errstate(invalid="ignore"):
         array = np.where((array != 0) & (np.abs(array) < small), np.copysign(small, array), array)

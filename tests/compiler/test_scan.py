@@ -79,6 +79,16 @@ def test_second_derivatives(make: Any, options: dict[str, Any]) -> None:
     assert scans(compiled)
 
 
+@pytest.mark.parametrize("make", [nn.RNN, nn.LSTM, nn.GRU])
+def test_rows_of_the_batch_go_through_time_by_themselves(make: Any) -> None:
+    """Both loops, so that threads need not wait for one another."""
+    layer = make(IN, 32)
+    compiled = tw.compile(lambda x: tw.autograd.grad(layer(x)[0].sum(), list(layer.parameters())))
+    compiled(tw.randn(T, 24, IN))
+    regions = str(compiled.kernels).split("\nregion ")[1:]
+    assert [r.split(": ")[1][:7] for r in regions if ": scan of" in r] == ["24 rows", "24 rows"]
+
+
 def test_packed_sequences() -> None:
     layer = nn.LSTM(IN, H)
     x = tw.randn(T, B, IN)
@@ -104,6 +114,20 @@ def test_without_gradients_only_what_is_asked_for_is_kept() -> None:
     x = tw.randn(T, B, IN)
     compiled = tw.compile(last)
     assert largest_difference([compiled(x)], [last(x)]) < 1e-12
+
+
+def test_inputs_that_are_changed_before_the_backward_are_noticed() -> None:
+    layer = nn.RNN(IN, H)
+
+    @tw.compile
+    def step(x: Any) -> Any:
+        x = x * 1.0
+        y = layer(x)[0].sum()
+        x.zero_()
+        return tw.autograd.grad(y, list(layer.parameters()))
+
+    with pytest.raises(tw.errors.AutogradError, match="changed in place"):
+        step(tw.randn(T, B, IN))
 
 
 def test_training_steps_go_the_same_way() -> None:

@@ -10,6 +10,7 @@ import pytest
 import thalweg as tw
 from thalweg import nn
 from thalweg.errors import ArgumentError, DtypeError, ShapeError
+from thalweg.nn.functional import attention
 
 F = nn.functional
 RNG = np.random.default_rng(4)
@@ -115,3 +116,38 @@ ATTENTION = nn.MultiheadAttention(4, 2)
 def test_what_is_refused(error, message, call):
     with pytest.raises(error, match=message):
         call()
+
+
+@pytest.mark.parametrize("form", ["all", "causal", "mask of pairs", "mask of keys"])
+def test_blocks_of_queries_give_what_all_at_once_give(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long sequences, made of few numbers here: values, gradients, second derivatives, eager and compiled."""
+    monkeypatch.setattr(attention, "BLOCK", 3)
+    rng = np.random.default_rng(1)
+    q, k, v = (tw.tensor(rng.standard_normal((2, n, 4))).requires_grad_() for n in (8, 10, 10))
+    masks = {"mask of pairs": rng.random((8, 10)) > 0.3, "mask of keys": rng.random((1, 10)) > 0.3}
+    mask = tw.tensor(masks[form]) if form in masks else None
+
+    def run(q: tw.Tensor, k: tw.Tensor, v: tw.Tensor) -> list[tw.Tensor]:
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=form == "causal")
+        first = tw.autograd.grad(y.sin().sum(), (q, k, v), create_graph=True)
+        second = tw.autograd.grad(sum((g * g).sum() for g in first), (q, k, v))
+        return [x.detach() for x in (y, *first, *second)]
+
+    whole = run(q, k, v)
+    monkeypatch.setattr(attention, "MOST_SCORES", 9)
+    for blocks in (run(q, k, v), tw.compile(run)(q, k, v)):
+        for a, b in zip(whole, blocks, strict=True):
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-9, atol=1e-11)
+
+
+def test_long_attention_never_holds_all_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(q: tw.Tensor) -> tw.Tensor:
+        return tw.autograd.grad(F.scaled_dot_product_attention(q, q, q, is_causal=True).sin().sum(), [q])[0]
+
+    sizes = []
+    for most in (attention.MOST_SCORES, 1 << 40):
+        monkeypatch.setattr(attention, "MOST_SCORES", most)
+        compiled = tw.compile(run)
+        compiled(tw.randn(4, 1024, 8).requires_grad_())
+        sizes.append(compiled.memory.arena)
+    assert sizes[0] < 0.5 * sizes[1]

@@ -115,8 +115,8 @@ def test_probabilities_are_checked(layer: Any, p: float) -> None:
     ("function", "shape", "message"),
     [
         (F.dropout1d, (3,), r"dropout1d: expects 3 or 2 dimensions, got shape \(3,\)"),
-        (F.dropout2d, (3, 4), "dropout2d: expects 4 dimensions"),
-        (F.dropout3d, (3, 4, 5), "dropout3d: expects 5 or 4 dimensions"),
+        (F.dropout2d, (3,), "dropout2d: expects at least 2 dimensions"),
+        (F.dropout3d, (), "dropout3d: expects at least 1 dimensions"),
         (F.feature_alpha_dropout, (3,), "feature_alpha_dropout: expects 2 dimensions"),
     ],
 )

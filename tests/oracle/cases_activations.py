@@ -65,7 +65,7 @@ CASES = [
     Case(f"{F}cosine_similarity", B3, In(3, 1), dim=-1), Case(f"{F}cosine_similarity", X, X, 0, 0.5),
     Case(f"{F}pairwise_distance", X, In(4), p=1, keepdim=True), Case(f"{F}pairwise_distance", X, In(3, 4), 3.0, 0.1),
     Layer("nn.CosineSimilarity", 0, inputs=[X, In(3, 4)]), Layer("nn.PairwiseDistance", 3, inputs=[X, In(3, 4)]),
-    Case(f"{F}one_hot", idx([[0, 2], [1, 1]])), Case(f"{F}one_hot", idx([1]), 4), Case(f"{F}one_hot", idx([]), 3),
+    Case(f"{F}one_hot", idx([1]), 4), Case(f"{F}one_hot", idx([[0, 2], [1, 1]])), Case(f"{F}one_hot", idx([]), 3),
     Case(f"{F}native_channel_shuffle", In(2, 4, 3, 1, grad=False), 2),
     Case(f"{F}gumbel_softmax", In(values=[[900.0, 0.0, -900.0], [-900.0, 0.0, 900.0]]), hard=True, order=0),
     Case(f"{F}gumbel_softmax", In(values=[[-np.inf, 0.0, -np.inf]]), 0.3, order=0),

@@ -16,7 +16,7 @@ from typing import Any
 PACKAGE = Path(__file__).parents[2] / "src" / "thalweg"
 SPACES = (
     "", "Tensor", "amp", "autograd", "autograd.functional", "backends", "cuda", "distributed", "distributions", "func",
-    "linalg", "nn", "nn.functional", "nn.init", "nn.parallel", "nn.utils", "nn.utils.parametrizations",
+    "jit", "linalg", "nn", "nn.functional", "nn.init", "nn.parallel", "nn.utils", "nn.utils.parametrizations",
     "nn.utils.parametrize", "nn.utils.rnn", "optim", "optim.lr_scheduler", "optim.swa_utils", "random", "special",
     "testing", "utils", "utils.data",
 )  # fmt: skip

@@ -350,7 +350,7 @@ class _Fusion:
                 for j, k in enumerate(kernel.axes[x]):
                     if k >= 0 and axes.setdefault(lead + j, k) != k:
                         return False
-        return True
+        return len(set(axes.values())) == len(axes)  # of x[:, None] * x one axis would be two
 
     def reads_whole(self, a: Loop, b: Loop) -> bool:
         """Whether ``a`` reads a buffer of ``b`` other than element by element."""

@@ -46,8 +46,8 @@ class Panels:
         node = kernel.members[0]
         a, b = (self.lowering.layouts[x] for x in node.inputs)
         k, n = b.shape
-        fits = ir_type(node.dtype) in SUFFIX and n >= FEWEST and FEWEST <= k <= DEEPEST
-        return fits and a.strides[1] == 1 and a.shape[0] > 3
+        fits = ir_type(node.dtype) in SUFFIX and n >= FEWEST and k >= FEWEST and a.shape[0] > 3
+        return fits and ((a.strides[1] == 1 and k <= DEEPEST) or a.strides[0] == 1)
 
     def width(self, node: Node) -> int:
         """Columns of a panel."""

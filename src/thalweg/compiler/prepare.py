@@ -9,20 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.base import where
+from ..ops.base import Elementwise, where
 from ..ops.broadcast import expand, reshape
-from ..ops.elementwise import mul, sub
+from ..ops.elementwise import add, mul, sub
 from ..ops.linalg import matmul
-from ..ops.shape import cat, embed
+from ..ops.shape import cat, embed, index
 from .graph import Graph, Node, apply, constant, users
+from .layout import is_view
 
 __all__ = ["prepare"]
 
 
 def prepare(graph: Graph) -> Graph:
-    """The same graph with outer products and single places as elementwise nodes."""
+    """The same graph with outer products and single places as elementwise nodes, and parts computed as parts."""
     uses = users(graph.nodes())
-    outputs = set(graph.outputs)
+    outputs = {*graph.outputs, *(check.node for check in graph.checks)}
     made: dict[Node, Node] = {}
     for node in graph.nodes():
         new = node.rebuilt(made)
@@ -32,9 +33,67 @@ def prepare(graph: Graph) -> Graph:
             new = chosen(new) or new
         elif node.op is cat:
             new = side_by_side(new) or new
+        elif node.op is index and is_cut_up(node.inputs[0], uses, outputs):
+            whole = node.inputs[0]
+            part = part_of(whole, spelled_out(node.params["index"], whole.ndim), made, uses, outputs)
+            new = part if part.shape == node.shape and part.dtype == node.dtype else new
+        elif node.op is add and new.inputs[1] == 0:
+            new = without_zero(new)
         made[node] = new
     checks = [check._replace(node=made[check.node]) for check in graph.checks]
     return Graph(graph.inputs, [made[node] for node in graph.outputs], graph.names, checks)
+
+
+def is_cut_up(node: Node, uses: dict[Node, list[Node]], outputs: set[Node]) -> bool:
+    """Whether only parts of an elementwise value are asked for, no more than it has elements."""
+    if not isinstance(node.op, Elementwise) or node in outputs:
+        return False
+    parts = uses[node]
+    sliced = all(u.op is index and all(isinstance(k, slice) for k in u.params["index"]) for u in parts)
+    return sliced and len(parts) > 1 and sum(u.size for u in parts) <= node.size
+
+
+def part_of(
+    whole: Node, keys: list[Any], made: dict[Node, Node], uses: dict[Node, list[Node]], outputs: set[Node]
+) -> Node:
+    """A part of an elementwise value, from the same parts of what it alone is made of."""
+    inputs: list[Any] = []
+    for x in whole.inputs:
+        if type(x) is not Node or not x.ndim:
+            inputs.append(made[x] if type(x) is Node else x)
+            continue
+        own = [slice(None) if n == 1 else k for k, n in zip(keys[whole.ndim - x.ndim :], x.shape, strict=True)]
+        if isinstance(x.op, Elementwise) and uses[x] == [whole] and x not in outputs:
+            inputs.append(part_of(x, own, made, uses, outputs))
+        else:
+            inputs.append(apply(index, made[x], index=tuple(own), line=x.line))
+    return apply(whole.op, *inputs, line=whole.line, **whole.params)
+
+
+def without_zero(node: Node) -> Node:
+    """x + 0.0 without a pass over x for it, where x is put together of parts."""
+    x = node.inputs[0]
+    if is_sum_of_products(x, node.dtype):
+        return x
+    if x.op is cat and x.dtype == node.dtype and all(isinstance(y.op, Elementwise) for y in x.inputs):
+        return apply(cat, *(apply(add, y, 0.0, line=node.line) for y in x.inputs), line=node.line, **x.params)
+    return node
+
+
+def is_sum_of_products(x: Any, dtype: Any) -> bool:
+    """Whether all elements are those of matrix products, possibly scaled: never -0.0, which x + 0.0 would change.
+
+    The product library adds up from 0.0, and what underflows is flushed anyway.
+    """
+    if type(x) is not Node or x.dtype != dtype:
+        return False
+    if x.op is matmul:
+        return not is_outer(x) and x.dtype.kind == "f"
+    if x.op is mul and isinstance(x.inputs[1], float) and x.inputs[1] > 0:
+        return is_sum_of_products(x.inputs[0], dtype)
+    if x.op is cat or is_view(x):
+        return all(is_sum_of_products(y, dtype) for y in x.inputs)
+    return False
 
 
 def is_outer(node: Node) -> bool:

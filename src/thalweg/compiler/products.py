@@ -34,8 +34,8 @@ __all__ = ["library_functions"]
 DEPTH = 1024  # of k at a time: a packed panel of it stays in the second-level cache
 NEAR_DEPTH = 384  # where rows of B are gathered from as many pages of memory
 ROWS = 240  # of A at a time, which stay in the second-level cache while all panels of B use them
-FEWER_ROWS = 120  # where they are packed
-FAR_COLUMNS = 512  # of a transposed A, apart by so many elements or more, are packed
+FEWER_ROWS = 132  # where they are packed
+FAR_COLUMNS = 256  # of a transposed A, apart by so many elements or more, are packed
 FEW = 3  # rows up to which a transposed B is not worth packing
 MANY = 40  # rows from which any B is,
 SOME = 16  # and one whose rows lie so far apart, in elements, that they get in each other's way in the cache
@@ -166,15 +166,39 @@ class _Products:
             ("ptr", "panels"), (t, "beta"), ("ptr", "c"), ("i64", "c_row"),
         ]  # fmt: skip
         f = self.function("tw_packed", params, inside=False)
-        m, n, k, alpha, a, a_row, a_col, panels, beta, c, c_row = f.params
-        with f.loop(0, n, self.width) as loop:
-            width = self.least(f, f.binary("sub", n, loop.index), integer(self.width))
-            panel = f.offset(panels, f.mul(loop.index, k), t)
-            args = [m, k, alpha, a, a_row, a_col, a_row, panel, integer(self.width), beta,
-                    f.offset(c, loop.index, t), c_row, width]  # fmt: skip
-            f.call(f"tw_panel_{self.suffix}", args, "void", declare=False)
+        m, n, k, alpha, _, a_row, a_col, panels, beta, c, c_row = f.params
+        pack_a = self.worth_packing_rows(f)
+        store = f.alloca(t, FEWER_ROWS * NEAR_DEPTH + self.packing.spare)
+        whole = f.emit(f"select {pack_a}, i64 {NEAR_DEPTH}, {k}", "i64")
+        most = f.emit(f"select {pack_a}, i64 {FEWER_ROWS}, {m}", "i64")
+        depth, rounds = self.even_depth(f, k, f.add(whole, 1))
+        with f.loop(0, rounds) as outer, f.loop(0, self.parts(f, m, most)) as block:
+            start, first_row = f.mul(outer.index, depth), f.mul(block.index, most)
+            length = self.least(f, f.binary("sub", k, start), depth)
+            rows = self.least(f, f.binary("sub", m, first_row), most)
+            first = f.emit(f"icmp eq {outer.index}, 0", "i1")
+            factor = f.emit(f"select {first}, {beta}, {real(1.0, t)}", t)
+            place_a, step = self.rows_of(f, pack_a, rows, length, start, first_row, store)
+            row_c = f.offset(c, f.mul(first_row, c_row), t)
+            with f.loop(0, n, self.width) as loop:
+                width = self.least(f, f.binary("sub", n, loop.index), integer(self.width))
+                panel = f.offset(f.offset(panels, f.mul(loop.index, k), t), f.mul(start, self.width), t)
+                args = [rows, length, alpha, place_a, a_row, a_col, step, panel, integer(self.width), factor,
+                        f.offset(row_c, loop.index, t), c_row, width]  # fmt: skip
+                f.call(f"tw_panel_{self.suffix}", args, "void", declare=False)
         f.ret()
         self.module.add(f)
+
+    def rows_of(
+        self, f: Function, pack: Value, rows: Value, length: Value, start: Value, first_row: Value, store: Value
+    ) -> tuple[Value, Value]:
+        """A block of A, packed if that is worth it: where it lies, and how far its rows move the next tile."""
+        t, a, a_row, a_col = self.type, *f.params[4:7]
+        place = f.offset(f.offset(a, f.mul(start, a_col), t), f.mul(first_row, a_row), t)
+        with f.when(pack):
+            f.call(f"tw_rows_{self.suffix}", [rows, length, place, a_col, store], "void", declare=False)
+        place = f.emit(f"select {pack}, {store}, {place}", "ptr")
+        return place, f.emit(f"select {pack}, {length}, {a_row}", "i64")
 
     def few_columns(self, f: Function) -> None:
         """A C of few columns and no other neighbours is left to functions for each number of them."""
@@ -200,7 +224,7 @@ class _Products:
         """``tw_blocks``: blocks of k, blocks of rows, and panel after panel for each."""
         t = self.type
         f = self.function("tw_blocks", self.params())
-        m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, c_row = f.params
+        m, n, k, alpha, _, a_row, a_col, b, b_row, b_col, beta, c, c_row = f.params
         near = f.emit(f"icmp eq {b_col}, 1", "i1")
         turn = f.emit(f"icmp eq {b_row}, 1", "i1")
         pack = self.worth_packing(f, near)
@@ -219,13 +243,9 @@ class _Products:
             rows = self.least(f, f.binary("sub", m, first_row), most)
             first = f.emit(f"icmp eq {outer.index}, 0", "i1")
             factor = f.emit(f"select {first}, {beta}, {real(1.0, t)}", t)
-            place_a = f.offset(f.offset(a, f.mul(start, a_col), t), f.mul(first_row, a_row), t)
             row_b = f.offset(b, f.mul(start, b_row), t)
             row_c = f.offset(c, f.mul(first_row, c_row), t)
-            with f.when(pack_a):
-                f.call(f"tw_rows_{self.suffix}", [rows, length, place_a, a_col, store], "void", declare=False)
-            place_a = f.emit(f"select {pack_a}, {store}, {place_a}", "ptr")
-            step = f.emit(f"select {pack_a}, {length}, {a_row}", "i64")
+            place_a, step = self.rows_of(f, pack_a, rows, length, start, first_row, store)
             with f.loop(0, n, self.width) as loop:
                 width = self.least(f, f.binary("sub", n, loop.index), integer(self.width))
                 place_b = f.offset(row_b, f.mul(loop.index, b_col), t)
@@ -263,7 +283,7 @@ class _Products:
         return f.emit(f"select {near}, {worth}, i1 true", "i1")
 
     def worth_packing_rows(self, f: Function) -> Value:
-        """Whether tiles of a transposed A are packed: if many panels use it, and each column is a page of its own."""
+        """Whether tiles of a transposed A are packed: if many panels use it, and its columns lie far apart."""
         n, a_row, a_col = f.params[1], f.params[5], f.params[6]
         worth = f.emit(f"icmp eq {a_row}, 1", "i1")
         for value, least in ((n, 4 * self.width), (a_col, FAR_COLUMNS)):

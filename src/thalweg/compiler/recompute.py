@@ -58,7 +58,7 @@ class _Recomputation:
                 readers = self.readers.get(node, [])
                 if not readers or node in self.fixed:
                     continue
-                if self.cost(node, MOST) <= MOST and all(self.axes(k, m, node) is not None for k, m in readers):
+                if self.cost(node, MOST) <= MOST and all(self.fits(k, m, node) for k, m in readers):
                     for other, m in readers:
                         self.replace(other, m, node)
                 else:
@@ -81,14 +81,27 @@ class _Recomputation:
                 return limit + 1
         return total
 
-    def axes(self, kernel: Loop, reader: Node, node: Node) -> tuple[int, ...] | None:
-        """The axes that ``node`` has as a member of ``kernel``; None if it can't be one."""
+    def fits(self, kernel: Loop, reader: Node, node: Node, above: tuple[int, ...] | None = None) -> bool:
+        """Whether ``node``, and what has to be computed again for it, can be members of ``kernel``."""
+        if node in self.fixed or is_view(node):
+            return True
+        axes = self.axes(kernel, reader, node, above)
+        return axes is not None and all(self.fits(kernel, node, x, axes) for x in node.parents())
+
+    def axes(
+        self, kernel: Loop, reader: Node, node: Node, above: tuple[int, ...] | None = None
+    ) -> tuple[int, ...] | None:
+        """The axes that ``node`` has as a member of ``kernel``; None if it can't be one.
+
+        ``above`` are those of the reader, if it is no member yet.
+        """
         if reader.op in REDUCTIONS:
             numbers = iter(range(len(kernel.domain)))
             axes = tuple(-1 if n == 1 else next(numbers) for n in node.shape)
         else:
             lead = len(reader.shape) - len(node.shape)
-            axes = tuple(-1 if n == 1 else kernel.axes[reader][lead + j] for j, n in enumerate(node.shape))
+            above = kernel.axes[reader] if above is None else above
+            axes = tuple(-1 if n == 1 else above[lead + j] for j, n in enumerate(node.shape))
         used = [a for a in axes if a >= 0]
         if used != list(range(len(used))):
             return None

@@ -58,7 +58,7 @@ def recorded(
     floating = [modes.recording and h.dtype.kind == "f" for h in handles]
     edges = [edge_of(x) if f else None for x, f in zip(values, floating, strict=True)]
     one = OneStep(trace, step, handles, len(state), len(sequences), [edge is not None for edge in edges])
-    return Recorder(trace, one, handles, length, reverse).run(edges) if one.is_loop() else None
+    return Recorder(trace, one, handles, length, reverse).run(values, edges) if one.is_loop() else None
 
 
 class Recorder:
@@ -83,14 +83,14 @@ class Recorder:
         stretch = packed.view(index, {"index": (slice(start, start + math.prod(shape)),)})
         return stretch.view(reshape, {"shape": shape})
 
-    def run(self, edges: list[Any]) -> Loop:
+    def run(self, values: Tensors, edges: list[Any]) -> Loop:
         n = self.one.states
         outputs = [wrap(self.new_values(i) if i < n else self.parts[i]) for i in range(len(self.one.outputs))]
         slot = self.body.slots(self.length - 1)[1]
         last = [wrap(part.view(index, {"index": (slot,)})) for part in self.parts[:n]]
         if any(edge is not None for edge in edges):
             call = ScanCall(self)
-            node = TapeNode(call, edges, self.handles)
+            node = TapeNode(call, edges, self.handles, cells=[x._version for x in values])
             call.node = weakref.ref(node)
             for i, x in enumerate([*outputs, *last]):
                 x._node = pick_node(node, i)

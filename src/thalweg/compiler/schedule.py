@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..ops.linalg import matmul
-from .costs import flops
+from .costs import bytes_moved, flops
 from .fuse import REDUCTIONS, Columns, Kernel, Loop, Product, Special, Test, reaches
 from .graph import Node
 from .layout import Layout, contiguous, is_view
@@ -135,7 +135,13 @@ class _Scheduler:
         for k in ready:
             if k.rows == 1:
                 return k
-        return next((k for k in ready if self.heights[k] <= FINAL and flops(k) >= HOT), ready[0])
+        return next((k for k in ready if self.heights[k] <= FINAL and self.is_large(k)), ready[0])
+
+    def is_large(self, kernel: Kernel) -> bool:
+        """Whether what a final kernel reads should be used while it is in the cache, and given up."""
+        if isinstance(kernel, Test):
+            return False
+        return flops(kernel) >= HOT or bytes_moved(kernel, self.layouts) >= HOT_BYTES
 
     def find_heights(self) -> dict[Kernel, int]:
         """How many kernels, one needing the other, come after each at most; ``kernels`` is in such an order."""
@@ -241,7 +247,8 @@ def stored_access(kernel: Loop, node: Node, rank: int) -> Access:
 
 
 FINAL = 3  # kernels after a gradient of a weight: those of its update
-HOT = 20_000_000  # floating-point operations
+HOT = 20_000_000  # floating-point operations, or
+HOT_BYTES = 500_000  # of what is read
 
 LARGE = 100_000  # elements of a B that is better cut than read whole by every thread,
 MOST_ROWS = 512  # as long as A is smaller
@@ -286,15 +293,22 @@ def schedule(
 
 
 def rows_of_all(schedule: Schedule, layouts: dict[Node, Layout], states: list[Node]) -> int:
-    """How many rows all kernels have, if row i of none needs more of the states or of another kernel than row i."""
-    if len(schedule.regions) != 1:
-        return 1
-    region = schedule.regions[0]
-    scheduler = _Scheduler(region.kernels, layouts, {})
-    for kernel in region.kernels:
-        for x in kernel.reads():
-            root = layouts[x].root
-            if root in states and not scheduler.row_of(kernel, x, contiguous(root.shape)[0] if root.shape else 0):
+    """How many rows all kernels have, if row i of none needs more of the states or of another kernel than row i.
+
+    Otherwise 1. They need not be one region: nobody waits for chunks of a loop's step.
+    """
+    kernels = [k for region in schedule.regions for k in region.kernels]
+    rows = kernels[0].rows
+    scheduler = _Scheduler(kernels, layouts, {})
+    strides = {x: contiguous(x.shape)[0] for x in states if x.shape}
+    for k in kernels:
+        for node in k.stored:
+            strides[node] = row_stride(k, node)
+            if k.rows != rows or node.shape[:1] != (rows,) or strides[node] != contiguous(node.shape)[0]:
                 return 1
-    apart = all(row_stride(k, node) == contiguous(node.shape)[0] for k in region.kernels for node in k.stored)
-    return region.rows if apart else 1
+    for k in kernels:
+        for x in k.reads():
+            root = layouts[x].root
+            if root in strides and not scheduler.row_of(k, x, strides[root]):
+                return 1
+    return rows

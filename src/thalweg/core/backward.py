@@ -175,6 +175,7 @@ def walk(
     captured: dict[Any, Any] = {}
     useful = None if wanted is None else _useful(roots, wanted)
     targets = () if wanted is None else set(wanted)
+    anomaly = state.anomaly
     recording, state.recording = state.recording, create_graph
     try:
         while heap:
@@ -201,6 +202,8 @@ def walk(
                 cotangents: Any = (primitive.pullbacks[0](dy, output, *inputs, **node.params),)
             else:
                 cotangents = primitive.pullback(edges, dy, output, inputs, node.params)
+            if anomaly:
+                _check_nan(node, edges, cotangents)
             for i, dx in enumerate(cotangents):
                 edge = edges[i]
                 if edge is not None and dx is not None:
@@ -225,6 +228,14 @@ def walk(
     finally:
         state.recording = recording
     return captured
+
+
+def _check_nan(node: Node, edges: Sequence[Any], cotangents: Any) -> None:
+    """What ``detect_anomaly`` asks for: the first node that gives a NaN is named."""
+    for i, (edge, dx) in enumerate(zip(edges, cotangents, strict=True)):
+        value = dx._value if isinstance(dx, Tensor) else dx
+        if edge is not None and isinstance(value, (ndarray, np.generic)) and np.isnan(value).any():
+            raise AutogradError(f"backward: {node.name()} returned nan values in its output {i} (detect_anomaly is on)")
 
 
 def _freed(node: Node) -> AutogradError:

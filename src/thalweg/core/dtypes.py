@@ -1,7 +1,7 @@
 """Dtypes and PyTorch's promotion rules.
 
-A value is stored as a NumPy array; ``dtype`` is the public face of its NumPy dtype. bfloat16 and complex
-numbers are not supported: NumPy has no bfloat16.
+A value is stored as a NumPy array; ``dtype`` is the public face of its NumPy dtype. Complex numbers are not
+supported. bfloat16 has a name, for scripts that choose a dtype from a table, and no tensors.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from ..errors import DtypeError
 
 # what users see; ``bool_`` they see as ``thalweg.bool``
 __all__ = [
+    "bfloat16",
     "dtype",
     "finfo",
     "float16",
@@ -62,7 +63,34 @@ class dtype:  # noqa: N801 - PyTorch's name
         return self
 
 
+class _NameOnly(dtype):
+    """A dtype that can be named, compared and given to ``autocast``, but that no tensor can have."""
+
+    __slots__ = ()
+
+    def __init__(self, name: str, itemsize: int) -> None:
+        self.name = name
+        self.itemsize = itemsize
+        self.is_floating_point = self.is_signed = True
+        self.is_complex = False
+
+    @property
+    def numpy(self) -> np.dtype[Any]:  # type: ignore[override]
+        """Refused.
+
+        Raises:
+            DtypeError: always.
+        """
+        raise DtypeError(
+            f"NumPy has no {self.name}, so that no tensor can be of it; use float32, or float16 to save memory"
+        )
+
+    def __reduce__(self) -> str:  # type: ignore[override]
+        return self.name
+
+
 float16 = dtype("float16")
+bfloat16 = _NameOnly("bfloat16", 2)
 float32 = dtype("float32")
 float64 = dtype("float64")
 uint8 = dtype("uint8")

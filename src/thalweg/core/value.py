@@ -79,7 +79,12 @@ class Tracer:
 
     While ``core.modes.state.tracer`` holds one, all tensors of the thread hold its symbolic values. Code that reads
     or changes anything else than tensors tells the tracer, so that the record stays true in later runs.
+
+    Attributes:
+        repeated: a value of what was last repeated to save memory; None before. The next repetition waits for it.
     """
+
+    repeated: Any = None
 
     def number(self, container: Any, key: Any, *path: Any) -> Any:
         """The number ``container[key][path]...`` as a value that is read anew for each run.

@@ -22,6 +22,7 @@ from .safetensors import native, read_metadata
 from .sharing import Place, place_arrays, row_major, view_of
 from .structure import Encoder, decode
 from .torch_reader import LEGACY_START, ZIP_START, read_torch
+from .whole import Finder
 
 __all__ = ["load", "save"]
 
@@ -35,10 +36,10 @@ def save(obj: Any, f: File, pickle_module: Any = None, pickle_protocol: Any = No
 
     ``obj`` is made of dictionaries, lists, tuples, sets, tensors, parameters, NumPy arrays, numbers, strings, bytes,
     None, dtypes, sizes and devices: a ``state_dict``, or a dictionary of several with whatever else there is to
-    remember. Tensors that share memory, and places that hold the same tensor, do so again when they are loaded. A
-    path shows the old file or the whole new one. The file is a safetensors file that other programs can read.
-    ``save_torch`` of ``thalweg.io`` writes what PyTorch reads. The last two arguments are PyTorch's and have no
-    effect.
+    remember. A module can be saved whole: by the name of its class and its attributes, without code. Tensors that
+    share memory, and places that hold the same tensor, do so again when they are loaded. A path shows the old file or
+    the whole new one. The file is a safetensors file that other programs can read. ``save_torch`` of ``thalweg.io``
+    writes what PyTorch reads. The last two arguments are PyTorch's and have no effect.
 
     Args:
         obj: what to write.
@@ -123,7 +124,10 @@ def load(
     Args:
         f: a path, or a file opened in binary mode.
         map_location: where the tensors are to be: "cpu", or anything that does not name another device.
-        pickle_module: PyTorch's, without effect, as ``weights_only`` (which always holds) and ``mmap``.
+        pickle_module: PyTorch's, without effect, as ``mmap``.
+        weights_only: False allows a model that ``tw.save`` has written whole to name any class of modules that is
+            imported. Otherwise only the layers of ``thalweg.nn`` and what ``serialization.add_safe_globals`` was
+            given are allowed. Of PyTorch's files only data is ever read.
 
     Raises:
         SerializationError: the file is damaged or holds something that is refused.
@@ -138,16 +142,16 @@ def load(
         file.seek(0)
         if start.startswith(ZIP_START) or start == LEGACY_START:
             return read_torch(file, name)
-        return _read_own(file, name)
+        return _read_own(file, name, Finder(weights_only is False))
 
 
-def _read_own(file: IO[bytes], name: str) -> Any:
+def _read_own(file: IO[bytes], name: str, finder: Finder) -> Any:
     content = file.read()
     try:
         arrays, text = _parts(content)
         if text is None:
             return {key: wrap(native(name, key, array)) for key, array in sorted(arrays.items())}
-        return _decoded(json.loads(text), arrays)
+        return _decoded(json.loads(text), arrays, finder)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError) as error:
         reason = str(error) if isinstance(error, SerializationError) else f"{type(error).__name__}: {error}"
         raise SerializationError(f"load: {name} can't be read: {reason}") from None
@@ -167,10 +171,10 @@ def _parts(content: bytes) -> tuple[dict[str, Any], str | None]:
     return arrays, read_metadata(content).get(_KEY)
 
 
-def _decoded(document: Any, arrays: dict[str, Any]) -> Any:
+def _decoded(document: Any, arrays: dict[str, Any], finder: Finder) -> Any:
     if document["version"] != _VERSION:
         raise SerializationError(f"it has version {document['version']!r} of the format, and {_VERSION} is known")
-    return decode(document["root"], _Held(document["tensors"], arrays))
+    return decode(document["root"], _Held(document["tensors"], arrays), finder)
 
 
 class _Held:

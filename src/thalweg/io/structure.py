@@ -13,7 +13,9 @@ from ..core.device import device
 from ..core.dtypes import as_numpy_dtype, dtype, from_numpy_dtype
 from ..core.tensor import Size, Tensor
 from ..errors import SerializationError
+from ..nn.module import Module
 from .walk import Walk
+from .whole import Finder, name_of
 
 __all__ = ["Encoder", "decode"]
 
@@ -33,6 +35,7 @@ class Encoder(Walk):
         self.held: list[Any] = []
         self.names: list[str] = []
         self.numbers: dict[int, int] = {}
+        self.modules: dict[int, int] = {}
 
     def refer(self, x: Any) -> int:
         """The number of a tensor or array."""
@@ -79,19 +82,39 @@ class Encoder(Walk):
             self.result = {"device": str(x)}
         elif isinstance(x, complex):
             self.result = {"complex": [x.real, x.imag]}
+        elif isinstance(x, Module):
+            self.result = self.module(x)
+        elif self.modules and callable(x) and (name := name_of(x)) is not None:
+            self.result = {"function": name}
         else:
             return False
         return True
 
+    def module(self, x: Module) -> Any:
+        """A module: its class by name, and its attributes. Where it comes again, only its number."""
+        if id(x) in self.modules:
+            return {"module": self.modules[id(x)]}
+        name = name_of(type(x))
+        if name is None:
+            raise SerializationError(
+                f"{self.caller}: {self.place()} is a {type(x).__qualname__}, a class that can't be found by its name "
+                "again; define it in a file, not in a function, or save its state_dict()"
+            )
+        number = self.modules[id(x)] = len(self.modules)
+        state = {key: self.inside(key, value) for key, value in x.__dict__.items()}
+        return {"module": number, "class": name, "state": state}
 
-def decode(written: Any, held: Callable[[str, int], Any]) -> Any:
+
+def decode(written: Any, held: Callable[[str, int], Any], finder: Finder) -> Any:
     """The structure that an Encoder has written; ``held(kind, number)`` gives the tensors and arrays.
+
+    ``finder`` makes the modules of models that were saved whole.
 
     Raises:
         SerializationError: it is nothing that an Encoder writes.
     """
     if isinstance(written, list):
-        return [decode(x, held) for x in written]
+        return [decode(x, held, finder) for x in written]
     if not isinstance(written, dict):
         return written
     kind = next(iter(written), "")
@@ -101,12 +124,16 @@ def decode(written: Any, held: Callable[[str, int], Any]) -> Any:
     if kind in _MAPPINGS:
         result = _MAPPINGS[kind]()
         for key, value in _pairs(content):
-            result[decode(key, held)] = decode(value, held)
+            result[decode(key, held, finder)] = decode(value, held, finder)
         if "_metadata" in written and kind == "OrderedDict":
-            result._metadata = decode(written["_metadata"], held)
+            result._metadata = decode(written["_metadata"], held, finder)
         return result
     if kind in _SEQUENCES and isinstance(content, list):
-        return _SEQUENCES[kind](decode(x, held) for x in content)
+        return _SEQUENCES[kind](decode(x, held, finder) for x in content)
+    if kind == "module":
+        return finder.module(written, lambda x: decode(x, held, finder))
+    if kind == "function":
+        return finder.function(content)  # type: ignore[arg-type]
     return _value(kind, content)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import enum
+from collections.abc import Iterator
 from typing import Any
 
 from ..core.dtypes import dtype
@@ -11,15 +14,39 @@ from ..ops.creation import empty
 from ..ops.shape import permute
 from . import functional as F
 from . import init
-from .linear import Linear
+from .linear import NonDynamicallyQuantizableLinear
 from .module import Module
 from .parameter import Parameter
 
 __all__ = ["MultiheadAttention"]
 
 
-class NonDynamicallyQuantizableLinear(Linear):
-    """``Linear``, under the name that the output projection of ``MultiheadAttention`` has in PyTorch."""
+class SDPBackend(enum.IntEnum):
+    """PyTorch's ways to compute ``scaled_dot_product_attention``. Here there is one, whatever is asked for."""
+
+    ERROR = -1
+    MATH = 0
+    FLASH_ATTENTION = 1
+    EFFICIENT_ATTENTION = 2
+    CUDNN_ATTENTION = 3
+    OVERRIDEABLE = 4
+
+
+@contextlib.contextmanager
+def sdpa_kernel(backends: SDPBackend | list[SDPBackend], set_priority: bool = False) -> Iterator[None]:
+    """A context that changes nothing: there is one way to compute attention.
+
+    Raises:
+        TypeError: ``backends`` is no ``SDPBackend``, nor a list of some.
+
+    >>> from thalweg.nn.attention import SDPBackend, sdpa_kernel
+    >>> with sdpa_kernel(SDPBackend.MATH):
+    ...     pass
+    """
+    for backend in backends if isinstance(backends, list) else [backends]:
+        if not isinstance(backend, SDPBackend):
+            raise TypeError(f"sdpa_kernel: backends must be SDPBackend or a list of these, not {backend!r}")
+    yield
 
 
 class MultiheadAttention(Module):

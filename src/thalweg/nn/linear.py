@@ -88,6 +88,10 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
+class NonDynamicallyQuantizableLinear(Linear):
+    """``Linear``, under the name that the output projection of ``MultiheadAttention`` has in PyTorch."""
+
+
 class MaskedLinear(Linear):
     """A linear layer in which output i sums over the inputs UP(i) only: those where ``mask[i]`` is True.
 

@@ -99,6 +99,11 @@ def _array(data: Any, dtype: dtype | None, copy: bool) -> Any:
             "tensor: the nested lists have unequal lengths; pad them, or make one tensor for each"
         ) from None
     if array.dtype.kind in "OUSMmVc":
+        if array.dtype.kind == "c":
+            raise DtypeError(
+                f"tensor: complex numbers ({array.dtype}) are not supported; keep the real and imaginary parts in two "
+                "tensors"
+            )
         raise DtypeError(f"tensor: can't make numbers of data of type {array.dtype}; convert it to numbers first")
     return _fitted(array, _python_dtype(data, array) if target is None else target)
 

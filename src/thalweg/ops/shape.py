@@ -11,7 +11,7 @@ from ..core.primitive import Primitive, ViewPrimitive
 from ..errors import ShapeError
 from .broadcast import aligned, expand, reshape, shifted, spread, sum_to
 
-__all__ = ["cat", "copy", "embed", "expand", "flip", "index", "pad", "permute", "reshape", "view_scatter"]
+__all__ = ["after", "cat", "copy", "embed", "expand", "flip", "index", "pad", "permute", "reshape", "view_scatter"]
 
 
 class Permute(ViewPrimitive):
@@ -166,6 +166,35 @@ class Copy(Primitive):
         return dy
 
 
+class After(Primitive):
+    """``x``, not before the others are known: what is computed from it is computed again, and late.
+
+    x : any shape, others : any shapes  ->  x. A compiler joins equal values, and computes them when it can; this keeps
+    apart what is repeated to save memory.
+    """
+
+    arity = None
+
+    def forward(self, x: Any, *others: Any) -> Any:
+        return np.array(x, order="C")
+
+    def shape(self, x: Any, *others: Any) -> tuple[int, ...]:
+        return tuple(x.shape)
+
+    def batch(self, size: int, inputs: tuple[Any, ...], batched: tuple[bool, ...]) -> Any:
+        x, *others = inputs
+        return self(x if batched[0] else expand(x, shape=(size, *x.shape)), *others)
+
+    def pullback_0(self, dy: Any, y: Any, x: Any, *others: Any) -> Any:
+        return dy
+
+    def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
+        return [dy, *(None for _ in inputs[1:])]
+
+    def lower(self, code: Any, x: Any, *others: Any) -> None:
+        code.copy(x, code.out)
+
+
 class Flip(Primitive):
     """The elements in reverse order along ``dims``; a copy, as in PyTorch."""
 
@@ -272,6 +301,6 @@ class Pad(Primitive):
         code.copy(x, code.out.part(*inside))
 
 
-permute, flip, cat, pad, copy = Permute(), Flip(), Cat(), Pad(), Copy()
+permute, flip, cat, pad, copy, after = Permute(), Flip(), Cat(), Pad(), Copy(), After()
 index = _index = Index()  # the second name is for rules with a parameter called index
 embed, view_scatter = Embed(), ViewScatter()

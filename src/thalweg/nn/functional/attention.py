@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...autograd.recomputation import checkpoint
 from ...core.tensor import Tensor, wrap
 from ...errors import ArgumentError, DtypeError, ShapeError
 from ...ops.base import where
@@ -44,7 +45,8 @@ def scaled_dot_product_attention(
         scale: by default 1 / sqrt(E).
         enable_gqa: the heads (third axis from the end) of key and value serve several of the query's.
 
-    A query that may look at nothing gets zeros.
+    A query that may look at nothing gets zeros. Of long sequences the scores are computed for a block of queries at a
+    time, and again for the gradient, so that the whole matrix never exists.
 
     Raises:
         ArgumentError: ``is_causal`` together with a mask.
@@ -67,13 +69,37 @@ def scaled_dot_product_attention(
         heads = query._value.shape[-3]
         key, value = _shared_heads(key, heads), _shared_heads(value, heads)
     factor = 1 / math.sqrt(query._value.shape[-1]) if scale is None else scale
-    scores = matmul(query * factor, transpose_last(key))
-    if is_causal:
-        allowed = np.tri(*scores._value.shape[-2:]) != 0
+    queries, keys = query._value.shape[-2], key._value.shape[-2]
+    if queries * keys <= MOST_SCORES or queries <= BLOCK:
+        return _attended(query * factor, key, value, attn_mask, dropout_p, 0 if is_causal else None)
+    blocks = []
+    for start in range(0, queries, BLOCK):
+        count = min(BLOCK, queries - start)
+        seen = min(start + count, keys) if is_causal else keys
+        parts = [narrow(query, -2, start, count) * factor, narrow(key, -2, 0, seen), narrow(value, -2, 0, seen)]
+        mask = attn_mask
+        if mask is not None and mask._value.ndim > 1 and mask._value.shape[-2] != 1:
+            mask = narrow(mask, -2, start, count)
+        blocks.append(checkpoint(_attended, *parts, mask, dropout_p, start if is_causal else None))
+    return cat(blocks, -2)
+
+
+MOST_SCORES = 1 << 18  # of a head, that are computed at once
+BLOCK = 128  # queries whose scores are, where there are more: they are computed again for the gradient
+
+
+def _attended(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout_p: float, first: int | None
+) -> Tensor:
+    """softmax(query key^T + mask) value; with ``first``, query i looks at keys up to first + i."""
+    scores = matmul(query, transpose_last(key))
+    if first is not None:
+        rows, columns = scores._value.shape[-2:]
+        allowed = np.tri(rows, columns, first) != 0
         scores = where(wrap(allowed), scores, -math.inf)
-    elif attn_mask is not None:
-        scores = _masked(scores, attn_mask)
-    weights = _weights(scores, attn_mask is not None)
+    elif mask is not None:
+        scores = _masked(scores, mask)
+    weights = _weights(scores, mask is not None)
     if dropout_p > 0:
         weights = dropout(weights, dropout_p)
     return matmul(weights, value)

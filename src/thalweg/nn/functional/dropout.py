@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -79,20 +80,42 @@ def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     return _apply(_dropped, input, p, training, inplace, _channels(input, "dropout1d", 3, 2))
 
 
+def _channels_of_any(input: Tensor, name: str, usual: tuple[int, ...], lead: int) -> tuple[int, ...]:
+    """As ``_channels``, for the layers that take other dimensions too, with PyTorch's warning."""
+    shape = input._value.shape
+    if len(shape) < lead:
+        raise ShapeError(f"{name}: expects at least {lead} dimensions, got shape {tuple(shape)}")
+    if len(shape) not in usual:
+        expected = " or ".join(map(str, usual))
+        warnings.warn(
+            f"{name}: received {len(shape)} dimensions, not {expected}; what stands after the first {lead} is dropped "
+            "together; use dropout where single elements are meant",
+            stacklevel=3,
+        )
+    return (*shape[:lead], *(1,) * (len(shape) - lead))
+
+
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """``dropout`` of whole channels. input : (n, channels, height, width), or, as in PyTorch, (n, channels, length).
+
+    Other shapes (n, channels, ...) are taken with a warning, as there.
 
     Reference: Tompson et al. (2015), Efficient object localization using convolutional networks.
     """
     check_probability(p, "dropout2d")
-    shape = _channels(input, "dropout2d", 3 if input._value.ndim == 3 else 4)
+    shape = _channels_of_any(input, "dropout2d", (3, 4), 2)
     return _apply(_dropped, input, p, training, inplace, shape)
 
 
 def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """``dropout`` of whole channels. input : (n, channels, depth, height, width), or the same without n."""
+    """``dropout`` of whole channels. input : (n, channels, depth, height, width), or the same without n.
+
+    Other shapes (channels, ...) are taken with a warning, as in PyTorch.
+    """
     check_probability(p, "dropout3d")
-    return _apply(_dropped, input, p, training, inplace, _channels(input, "dropout3d", 5, 4))
+    lead = 2 if input._value.ndim == 5 else 1
+    shape = _channels_of_any(input, "dropout3d", (4, 5), lead)
+    return _apply(_dropped, input, p, training, inplace, shape)
 
 
 def _alpha_dropped(input: Tensor, p: float, shape: tuple[int, ...]) -> Tensor:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 
 from .. import (
-    activations,
     adaptive_softmax,
     containers,
     convolution,
@@ -48,10 +47,11 @@ from ..pooling import *  # noqa: F403
 from ..recurrent import *  # noqa: F403
 from ..resampling import *  # noqa: F403
 from ..transformer import *  # noqa: F403
+from . import activation as activation
 from . import utils as utils
 
 _PLACES = {
-    "activation": activations, "adaptive": adaptive_softmax, "batchnorm": normalization, "channelshuffle": resampling,
+    "adaptive": adaptive_softmax, "batchnorm": normalization, "channelshuffle": resampling,
     "container": containers, "conv": convolution, "distance": distance, "dropout": dropout, "flatten": flatten,
     "fold": convolution, "instancenorm": normalization, "lazy": lazy, "linear": linear, "loss": losses,
     "module": module, "normalization": normalization, "padding": padding, "pixelshuffle": resampling,

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from ...core.device import CPU, device, require_cpu
-from ...core.dtypes import as_numpy_dtype, dtype
+from ...core.dtypes import as_numpy_dtype, bfloat16, dtype
 from ...core.layouts import check_memory_format, layout, strided
 from ...core.tensor import Tensor
-from ...errors import DtypeError
 from .. import shape as s
 from ..base import convert
 from ..legacy import TensorType, type_named, type_of
@@ -177,4 +176,4 @@ class Conversions:
         Raises:
             DtypeError: always; float32 has the same range and more digits.
         """
-        raise DtypeError("bfloat16: NumPy has no bfloat16, so that thalweg has none; use float() or half()")
+        return self.to(bfloat16)

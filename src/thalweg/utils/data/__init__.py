@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from . import dataloader as dataloader
 from .collate import default_collate, default_convert
 from .dataset import (
     ChainDataset,

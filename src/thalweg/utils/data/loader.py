@@ -190,12 +190,11 @@ class DataLoader(Generic[T_co]):
         if not _knows_order(self.sampler):
             return iter(self.batch_sampler)
         size = self.batch_size
-        n = len(self.sampler)
-        starts = range(0, n - n % size if self.drop_last else n, size)
         if type(self.sampler) is SequentialSampler:
+            n = len(self.sampler)
+            starts = range(0, n - n % size if self.drop_last else n, size)
             return (slice(start, min(start + size, n)) for start in starts)
-        order = self.epoch_order()
-        return (order[start : start + size] for start in starts)
+        return _cut(self.sampler.begun(), size, self.drop_last)
 
     def _fetcher(self) -> Fetcher | StreamFetcher:
         if isinstance(self.dataset, IterableDataset):
@@ -237,6 +236,18 @@ class DataLoader(Generic[T_co]):
             self._pool = pool
             weakref.finalize(self, pool.close, at_once=True)
         return pool
+
+
+def _cut(pieces: Iterable[NDArray[np.int64]], size: int, drop_last: bool) -> Iterator[NDArray[np.int64]]:
+    """Batches of ``size`` indices, across the ends of the pieces."""
+    rest = np.empty(0, np.int64)
+    for piece in pieces:
+        order = np.concatenate([rest, piece]) if rest.size else piece
+        end = order.size - order.size % size
+        yield from (order[start : start + size] for start in range(0, end, size))
+        rest = order[end:]
+    if rest.size and not drop_last:
+        yield rest
 
 
 def _knows_order(sampler: Any) -> bool:

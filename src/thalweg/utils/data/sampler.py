@@ -6,7 +6,7 @@ each sampler draws for one epoch is stated, since programs that run a whole epoc
 
 from __future__ import annotations
 
-import math
+import itertools
 import operator
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, Generic, TypeVar
@@ -27,6 +27,8 @@ __all__ = [
     "SubsetRandomSampler",
     "WeightedRandomSampler",
 ]
+
+_PIECE = 2**20  # the most indices that are drawn at once with replacement
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -49,8 +51,18 @@ class IndexSampler(Sampler[int]):
         """The indices of the next epoch."""
         raise NotImplementedError(f"{type(self).__name__} must define order")
 
+    def pieces(self) -> Iterator[NDArray[np.int64]]:
+        """The indices of the next epoch, one after the other: all at once, unless the sampler says otherwise."""
+        yield self.order()
+
+    def begun(self) -> Iterator[NDArray[np.int64]]:
+        """``pieces``, the first of which is drawn at once, and not when it is asked for."""
+        pieces = self.pieces()
+        first = next(pieces, np.empty(0, np.int64))
+        return itertools.chain([first], pieces)
+
     def __iter__(self) -> Iterator[int]:
-        return iter(self.order().tolist())
+        return itertools.chain.from_iterable(piece.tolist() for piece in self.begun())
 
 
 class SequentialSampler(IndexSampler):
@@ -81,8 +93,9 @@ class RandomSampler(IndexSampler):
         generator: where the order is drawn from; None is the default generator.
 
     An epoch draws, when it starts: without replacement, ``generator.permutation(n)``, once for each n samples begun
-    (so exactly once by default); with replacement, ``generator.integers(0, n, (num_samples,))`` once. PyTorch draws
-    a seed for a generator of its own instead.
+    (so exactly once by default); with replacement, ``generator.integers(0, n, (num_samples,))`` once. An epoch of
+    more than 2**20 indices is drawn as it goes on: each permutation, or each 2**20 indices, when it is reached.
+    PyTorch draws a seed for a generator of its own instead.
 
     >>> import thalweg as tw
     >>> from thalweg.utils.data import RandomSampler
@@ -114,15 +127,26 @@ class RandomSampler(IndexSampler):
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def order(self) -> NDArray[np.int64]:
-        n, count = len(self.data_source), self.num_samples
+        return _int64(np.concatenate(list(self._draws())))
+
+    def pieces(self) -> Iterator[NDArray[np.int64]]:
+        if self.num_samples <= _PIECE:
+            yield self.order()
+        else:  # "for ever", as scripts say that count steps: it may be far more than there is memory for
+            yield from self._draws()
+
+    def _draws(self) -> Iterator[NDArray[np.int64]]:
+        n, left = len(self.data_source), self.num_samples
         if n == 0:
-            return _of_nothing("RandomSampler", count)
+            yield _of_nothing("RandomSampler", left)
         generator = self.generator or default_generator
-        if self.replacement:
-            return _int64(generator.integers(0, n, (count,)))
-        if count <= n:
-            return _int64(generator.permutation(n)[:count])
-        return _int64(np.concatenate([generator.permutation(n) for _ in range(math.ceil(count / n))])[:count])
+        while left > 0:
+            if self.replacement:
+                yield _int64(generator.integers(0, n, (min(left, _PIECE),)))
+                left -= _PIECE
+            else:
+                yield _int64(generator.permutation(n)[:left])
+                left -= n
 
     def __len__(self) -> int:
         return self.num_samples

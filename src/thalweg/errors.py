@@ -13,6 +13,7 @@ __all__ = [
     "DependencyError",
     "DeviceError",
     "DivergenceError",
+    "DivisionError",
     "DtypeError",
     "GradcheckError",
     "LinAlgError",
@@ -37,6 +38,10 @@ class ThalwegError(Exception):
 
 class ShapeError(ThalwegError, RuntimeError, ValueError):
     """Shapes, dimensions or sizes do not fit the operation."""
+
+
+class DivisionError(ThalwegError, RuntimeError, ZeroDivisionError):
+    """An integer is divided by zero."""
 
 
 class DtypeError(ThalwegError, RuntimeError, TypeError):

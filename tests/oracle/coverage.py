@@ -64,12 +64,12 @@ class Row:
 
     by: str
     derivatives: str = ""
-    strides: bool = False
-    special: bool = False
-    dtypes: bool = False
+    strides: str = ""
+    special: str = ""
+    dtypes: str = ""
 
     def cells(self) -> list[str]:
-        return [self.by, self.derivatives, *("yes" if b else "" for b in (self.strides, self.special, self.dtypes))]
+        return [self.by, self.derivatives, self.strides, self.special, self.dtypes]
 
 
 def public_names() -> Iterator[tuple[str, str]]:
@@ -101,15 +101,15 @@ def _rows() -> dict[str, Row]:
     return {name: _row(cases, special, typed) for name, cases in found.items()}
 
 
-def _row(cases: list[Case], special: set[str], typed: set[str]) -> Row:
+def _row(cases: list[Case], special: dict[str, str], typed: dict[str, str]) -> Row:
     order = max(c.order if _differentiable(c) else 0 for c in cases)
     name = cases[0].name
     return Row(
         f"{len(cases)} cases" if len(cases) > 1 else "1 case",
         str(order) if order else "",
-        any(c.memory_orders and not isinstance(c, Layer) for c in cases),
-        name in special,
-        name in typed,
+        "yes" if any(c.memory_orders and type(c) is Case for c in cases) else "",
+        special.get(name, ""),
+        typed.get(name, ""),
     )
 
 
@@ -185,8 +185,11 @@ def _introduction() -> list[str]:
         "  shapes must agree in float64 to 1e-9; a file is a test in `tests/oracle/` of its own kind.",
         "- **Derivatives**: up to which order they are compared, to 1e-9 as well.",
         "- **Strides**: values and first derivatives again on tensors whose axes lie in the opposite order in memory.",
-        "- **Special values**: again with NaN, ±inf, ±0, huge and tiny numbers, and on empty and 0-d tensors.",
-        "- **Dtypes**: again in bool, all integers and floats: the result's dtype and values, the class of errors.",
+        "- **Special values**: again with NaN, ±inf, ±0, huge and tiny numbers, and on empty and 0-d tensors;",
+        '  "differs" where thalweg means to: [differences.md](differences.md#other-results) and, name by name,',
+        "  `tests/oracle/differing.py` say how.",
+        "- **Dtypes**: again in bool, all integers and floats: the result's dtype and values, the class of errors;",
+        "  or in the floats alone.",
     ]
 
 

@@ -119,13 +119,36 @@ def checkpoints(m: Any) -> Any:
     return [len(contexts), issubclass(checkpoint.CheckpointError, RuntimeError)]
 
 
+def clipped(m: Any) -> Any:
+    """Gradients under PyTorch's old name of the clipping."""
+    x = m.tensor([3.0, 4.0], dtype=m.float64, requires_grad=True)
+    (x * x).sum().backward()
+    return m.nn.utils.clip_grad_norm(x, 1.0).item(), [round(v, 6) for v in x.grad.tolist()]
+
+
+def anomalies(m: Any) -> Any:
+    """Whether a backward that makes NaN is refused, in the modes and outside."""
+    answers = []
+    modes = [m.autograd.detect_anomaly, lambda: m.autograd.detect_anomaly(check_nan=False)]
+    modes += [lambda: m.autograd.set_detect_anomaly(True), lambda: m.autograd.set_detect_anomaly(False)]
+    for mode in modes:
+        x = m.tensor([-1.0], requires_grad=True)
+        with mode():
+            try:
+                m.autograd.grad(m.log(m.sqrt(x)).sum(), x)
+                answers.append("done")
+            except RuntimeError:
+                answers.append("refused")
+    return answers
+
+
 def shared(m: Any) -> Any:
     x = m.ones(2)
     return x.share_memory_() is x, x.tolist()
 
 
 PROGRAMS: list[Callable[[Any], Any]] = [
-    in_modes, as_decorators, own_function, checks, backward, saved, typed, printed, shared,
+    in_modes, as_decorators, own_function, checks, backward, saved, typed, printed, clipped, anomalies, shared,
 ]  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from .broadcast import reshape, sum_
 from .dims import one_dim
 from .index import take_adjoint
 from .products import matmul
-from .reductions import mean
+from .reductions import floating, mean
 from .shape import permute
 
 __all__ = ["bincount", "corrcoef", "cov", "histc", "histogram", "unique", "unique_consecutive"]
@@ -104,15 +104,15 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     return total
 
 
-def _limits(value: Any, low: Any, high: Any, name: str) -> tuple[float, float]:
-    """The range to count in: the values' own where both limits are equal; one value gets a range of 1 to each side."""
+def _limits(value: Any, low: Any, high: Any, name: str, margin: float = 1) -> tuple[float, float]:
+    """The range to count in: the values' own where both limits are equal; one value gets a margin to each side."""
     if low > high:
         raise ArgumentError(f"{name}: min {low} is larger than max {high}")
     if low == high and value.size:
         low, high = float(value.min()), float(value.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ArgumentError(f"{name}: the range [{low}, {high}] is not finite; give min and max")
-    return (low, high) if low < high else (low - 1, high + 1)
+    return (low, high) if low < high else (low - margin, high + margin)
 
 
 def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Tensor:
@@ -145,7 +145,7 @@ def histogram(
     if isinstance(bins, Tensor):
         counts, edges = np.histogram(value, bins._value, weights=w, density=density)
     else:
-        low, high = _limits(value, *(range or (0.0, 0.0)), "histogram")
+        low, high = _limits(value, *(range or (0.0, 0.0 if value.size else 1.0)), "histogram", 0.5)
         counts, edges = np.histogram(value, bins, (low, high), weights=w, density=density)
     return Histogram(wrap(counts.astype(value.dtype)), wrap(edges.astype(value.dtype)))
 
@@ -164,6 +164,10 @@ def cov(
     x = input if input._value.dtype.kind == "f" else convert(input, dtype=default_float())
     rows = reshape(x, shape=(1, x._value.size)) if x._value.ndim < 2 else x
     n = rows._value.shape[1]
+    if aweights is not None and not np.all(concrete(floating(aweights, "cov"), "cov") >= 0):
+        raise ArgumentError("cov: aweights must not be negative")
+    if aweights is not None:
+        rows = convert(rows, dtype=np.result_type(rows._value.dtype, aweights._value.dtype))
     weights = None
     for w in (fweights, aweights):
         if w is not None:

@@ -10,7 +10,7 @@ from ..errors import ShapeError
 
 
 class DimensionError(ShapeError, IndexError):
-    """An axis that the tensor does not have; an IndexError, as in PyTorch."""
+    """An axis that the tensor does not have, or that is empty; an IndexError, as in PyTorch."""
 
 
 def one_dim(dim: Any, ndim: int, name: str) -> int:

@@ -16,7 +16,7 @@ from ..errors import ShapeError
 from . import shape as s
 from .base import convert
 from .broadcast import reshape as reshape_to
-from .dims import one_dim
+from .dims import DimensionError, one_dim
 from .index import take
 from .reshaping import atleast_1d, atleast_2d, atleast_3d, broadcast_tensors, unsqueeze
 
@@ -63,11 +63,20 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
     """The positions start … start + length - 1 along ``dim``; a view."""
     d = one_dim(dim, input._value.ndim, "narrow")
-    n = input._value.shape[d]
+    n = _size(input, d, "narrow")
+    if not -n <= start <= n:
+        raise DimensionError(f"narrow: start {start} is out of range for dim {dim} of size {n}")
     start = start + n if start < 0 else start
     if not (start >= 0 and length >= 0 and start + length <= n):
         raise ShapeError(f"narrow: start {start} and length {length} leave the {n} positions of dim {dim}")
     return s.index(input, index=(slice(None),) * d + (slice(start, start + length),))
+
+
+def _size(x: Tensor, d: int, name: str) -> int:
+    """The size of axis ``d``, which a 0-d tensor has not."""
+    if not x._value.ndim:
+        raise ShapeError(f"{name}: a 0-d tensor has no axis; give it one with unsqueeze(0)")
+    return x._value.shape[d]
 
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:
@@ -82,7 +91,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
 def split(tensor: Tensor, split_size_or_sections: Any, dim: int = 0) -> tuple[Tensor, ...]:
     """Views of consecutive pieces along ``dim``: all of one size (the last may be smaller), or of given sizes."""
     d = one_dim(dim, tensor._value.ndim, "split")
-    n = tensor._value.shape[d]
+    n = _size(tensor, d, "split")
     if isinstance(split_size_or_sections, int):
         size = split_size_or_sections
         if size < 0 or (size == 0 and n):
@@ -100,8 +109,8 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most ``chunks`` pieces of equal size along ``dim``; the last may be smaller."""
     if chunks < 1:
         raise ShapeError(f"chunk: the number of pieces must be positive, got {chunks}")
-    n = input._value.shape[one_dim(dim, input._value.ndim, "chunk")]
-    return split(input, max(-(-n // chunks), 1), dim) if n else (input,)
+    n = _size(input, one_dim(dim, input._value.ndim, "chunk"), "chunk")
+    return split(input, max(-(-n // chunks), 1) if n else [0] * chunks, dim)
 
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:

@@ -18,6 +18,7 @@ from .diagonals import diagonal
 from .dims import one_dim
 from .factoring import require_matrices, svdvals
 from .products import chain, cross, matmul
+from .reductions import floating
 from .shape import index
 from .solving import inv, tolerance
 from .systems import require_square
@@ -113,7 +114,7 @@ def multi_dot(tensors: Sequence[Tensor]) -> Tensor:
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """The sum of products along ``dim``; the other axes broadcast."""
     product = e.mul(x, y)
-    return sum_(product, dims=(one_dim(dim, product._value.ndim, "vecdot"),), keepdim=False)
+    return sum_(floating(product, "vecdot"), dims=(one_dim(dim, product._value.ndim, "vecdot"),), keepdim=False)
 
 
 def linalg_cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:

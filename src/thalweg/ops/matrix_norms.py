@@ -10,12 +10,13 @@ from ..core.tensor import Tensor
 from ..errors import ArgumentError, ShapeError
 from . import elementwise as e
 from . import reductions
-from .base import convert
+from .base import convert, where
 from .broadcast import reshape, sum_
 from .dims import one_dim
 from .factoring import require_matrices, svdvals
+from .reductions import floating
 from .shape import permute
-from .solving import inv
+from .solving import inv_ex
 
 __all__ = ["cond", "linalg_norm", "matrix_norm", "nuclear_norm", "vector_norm"]
 
@@ -37,7 +38,7 @@ def matrix_norm(
     "fro": the root of the sum of squares; "nuc": the sum of singular values; 2 and -2: the largest and smallest of
     them; inf and -inf: the largest and smallest sum of a row of |A|; 1 and -1: of a column.
     """
-    x = A if dtype is None else convert(A, dtype=as_numpy_dtype(dtype))
+    x = floating(A if dtype is None else convert(A, dtype=as_numpy_dtype(dtype)), "matrix_norm")
     if x._value.ndim < 2 or len(tuple(dim)) != 2:
         raise ShapeError(f"matrix_norm: needs two axes of a tensor of at least two, got {dim} and {tuple(A.shape)}")
     a, b = (one_dim(i, x._value.ndim, "matrix_norm") for i in dim)
@@ -89,4 +90,9 @@ def cond(A: Tensor, p: Any = None) -> Tensor:
         values = svdvals(A)
         largest, smallest = reductions.amax(values, -1), reductions.amin(values, -1)
         return smallest / largest if p == -2 else largest / smallest
-    return matrix_norm(A, p) * matrix_norm(inv(A), p)
+    inverse, info = inv_ex(A)
+    if not info._value.any():
+        return matrix_norm(A, p) * matrix_norm(inverse, p)
+    singular = e.ne(info, 0)
+    inverse = where(singular[..., None, None], 0.0, inverse)
+    return where(singular, math.inf, matrix_norm(A, p) * matrix_norm(inverse, p))

@@ -36,14 +36,25 @@ greater, greater_equal, less, less_equal, not_equal = e.gt, e.ge, e.lt, e.le, e.
 
 def add(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     """input + alpha * other."""
-    result: Tensor = e.add(input, other if alpha == 1 else e.mul(other, alpha))
+    result: Tensor = e.add(input, other if alpha == 1 else _scaled(input, other, alpha, "add"))
     return result
 
 
 def sub(input: Any, other: Any, *, alpha: float = 1) -> Tensor:
     """input - alpha * other."""
-    result: Tensor = e.sub(input, other if alpha == 1 else e.mul(other, alpha))
+    result: Tensor = e.sub(input, other if alpha == 1 else _scaled(input, other, alpha, "sub"))
     return result
+
+
+def _scaled(input: Any, other: Any, alpha: Any, name: str) -> Any:
+    """alpha * other; integers take whole factors only."""
+    if isinstance(alpha, float) and not any(_has_fractions(x) for x in (input, other)):
+        raise ArgumentError(f"{name}: alpha must be a whole number for integer tensors, not {alpha}")
+    return e.mul(other, alpha) if isinstance(other, Tensor) else other * alpha
+
+
+def _has_fractions(x: Any) -> bool:
+    return x._value.dtype.kind == "f" if isinstance(x, Tensor) else isinstance(x, float)
 
 
 subtract = sub
@@ -176,18 +187,28 @@ def _in_dtype(x: Any, target: Any) -> Tensor:
 
 
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
-    """input + weight * (end - input)."""
-    return input + weight * (end - input)
+    """input + weight * (end - input), computed from the nearer end."""
+    step = end - input
+    if isinstance(weight, (int, float)):
+        return input + weight * step if weight < 0.5 else end - step * (1 - weight)
+    return where(e.lt(weight, 0.5), input + weight * step, end - step * (1 - weight))
 
 
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """input + value * tensor1 * tensor2."""
-    return input + value * (tensor1 * tensor2)
+    return input + _factor(value, input, tensor1, tensor2) * (tensor1 * tensor2)
 
 
 def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """input + value * tensor1 / tensor2."""
+    if not any(_has_fractions(x) for x in (input, tensor1, tensor2)):
+        raise DtypeError("addcdiv: integers can't be divided in place of floats; convert one of them with .float()")
     return input + value * (tensor1 / tensor2)
+
+
+def _factor(value: Any, *tensors: Any) -> Any:
+    """A number beside integers is cut to an integer."""
+    return value if any(_has_fractions(x) for x in tensors) else int(value)
 
 
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
@@ -219,6 +240,8 @@ def _fits(bound: Any, dtype: Any) -> bool:
 
 
 def _clamp_side(x: Tensor, bound: Any, beyond: Any) -> Tensor:
+    if _has_fractions(bound):  # NaN as a bound gives NaN
+        return where(e.logical_or(beyond(x, bound), e.ne(bound, bound)), bound, x)
     return where(beyond(x, bound), bound, x)
 
 

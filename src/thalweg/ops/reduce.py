@@ -8,9 +8,9 @@ import numpy as np
 
 from ..core.dtypes import BOOL, INT64
 from ..core.primitive import Primitive, raw_dtype
-from ..errors import ShapeError
 from .base import convert, safe_mul
 from .broadcast import Reduction, is_narrow, reduced_shape, repeat_back, reshape, sum_
+from .dims import DimensionError
 from .logic import ne
 from .shape import cat, flip, index, permute
 
@@ -107,7 +107,7 @@ class Amin(_Extremum):
 def _refuse_empty(x: Any, dims: tuple[int, ...], name: str) -> None:
     for i in dims:
         if x.shape[i] == 0:
-            raise ShapeError(f"{name}: can't reduce over axis {i} of shape {tuple(x.shape)}: it is empty")
+            raise DimensionError(f"{name}: can't reduce over axis {i} of shape {tuple(x.shape)}: it is empty")
 
 
 class _Arg(Primitive):

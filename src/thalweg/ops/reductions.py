@@ -16,7 +16,7 @@ from . import reduce, rows
 from .base import convert, where
 from .broadcast import count, reshape, sum_
 from .broadcast import mean as mean_
-from .dims import all_dims, one_dim
+from .dims import DimensionError, all_dims, one_dim
 from .index import gather
 
 __all__ = [
@@ -210,6 +210,7 @@ def _row_wise(primitive: Any, input: Tensor, dim: int | None, dtype: dtype | Non
     if dim is None:
         dim = 0 if ndim in (0, 1, 3) else 1  # PyTorch's implicit choice
     if ndim == 0:
+        one_dim(dim, ndim, name)
         one = primitive(reshape(x, shape=(1,)), dim=0)
         return reshape(one, shape=())
     return primitive(x, dim=one_dim(dim, ndim, name))
@@ -230,13 +231,15 @@ def norm(
 
         return nuclear_norm(input if dtype is None else convert(input, dtype=as_numpy_dtype(dtype)), dim, keepdim)
     input = input if dtype is None else convert(input, dtype=as_numpy_dtype(dtype))
-    x = input if input._value.dtype.kind == "f" else convert(input, dtype=default_float())
+    x = floating(input, "norm")
     dims = all_dims(dim, x._value.ndim, "norm")
+    if p < 0 and 0 in (x._value.shape[i] for i in dims):
+        raise DimensionError(f"norm: there is no {p}-norm of nothing, the shape is {tuple(x.shape)}")
     if p in (math.inf, -math.inf):
         pick = reduce.amax if p > 0 else reduce.amin
         return pick(e.abs_(x), dims=dims, keepdim=keepdim)
     if p == 0:
-        return sum_(e.abs_(e.sign(x)), dims=dims, keepdim=keepdim)
+        return sum_(where(e.isnan(x), 1.0, e.abs_(e.sign(x))), dims=dims, keepdim=keepdim)
     if p == 1:
         return sum_(e.abs_(x), dims=dims, keepdim=keepdim)
     power = e.mul(x, x) if p == 2 else e.pow_(_magnitude(x, p), p)
@@ -304,6 +307,13 @@ def nanmean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: dty
     return total / sum(present, dim, keepdim)
 
 
+def floating(x: Tensor, name: str) -> Tensor:
+    """The tensor itself, or an error if it holds no floating-point numbers."""
+    if x._value.dtype.kind != "f":
+        raise DtypeError(f"{name}: needs a floating-point tensor, this one is {x.dtype}; convert it with .float()")
+    return x
+
+
 def count_nonzero(input: Tensor, dim: Dim = None) -> Tensor:
     """How many elements over ``dim`` are not 0."""
     return sum(e.ne(input.detach(), 0), dim)
@@ -311,7 +321,7 @@ def count_nonzero(input: Tensor, dim: Dim = None) -> Tensor:
 
 def dist(input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """The p-norm of the difference."""
-    return norm(input - other, p)
+    return norm(floating(input - other, "dist"), p)
 
 
 def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:

@@ -96,6 +96,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The axes from ``start_dim`` to ``end_dim`` as one."""
     shape = input._value.shape
     if not shape:
+        one_dim(start_dim, 0, "flatten"), one_dim(end_dim, 0, "flatten")
         return reshape_to(input, shape=(1,))
     first, last = one_dim(start_dim, len(shape), "flatten"), one_dim(end_dim, len(shape), "flatten")
     if first > last:
@@ -109,6 +110,8 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """One axis as several, whose sizes multiply to its size."""
     shape = input._value.shape
     d = one_dim(dim, len(shape), "unflatten")
+    if not shape:
+        raise ShapeError("unflatten: a 0-d tensor has no axis to divide")
     parts = _resolved(tuple(sizes), shape[d], "unflatten", (shape[d],))
     return reshape_to(input, shape=(*shape[:d], *parts, *shape[d + 1 :]))
 

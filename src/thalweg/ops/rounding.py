@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import DivisionError
 from .arithmetic import refuse_booleans
 from .base import Elementwise, Unary, quiet, safe_mul
 from .logic import ne
@@ -64,7 +65,7 @@ class Round(_Rounding):
 
 
 class FloorDivide(Elementwise):
-    """floor(a / b); integers divided by zero raise ZeroDivisionError, as PyTorch does."""
+    """floor(a / b); integers divided by zero raise DivisionError, a ZeroDivisionError, as PyTorch does."""
 
     def forward(self, a: Any, b: Any) -> Any:
         _refuse_zero(a, b, "floor_divide")
@@ -133,7 +134,7 @@ class Fmod(Elementwise):
 def _refuse_zero(a: Any, b: Any, name: str) -> None:
     refuse_booleans(a, b, name)
     if _are_integers(a, b) and not np.all(b):
-        raise ZeroDivisionError(f"{name}: {ZERO_DIVISION}")
+        raise DivisionError(f"{name}: {ZERO_DIVISION}")
 
 
 def _are_integers(*values: Any) -> bool:
@@ -147,7 +148,7 @@ def _zero_limits(a: Any, b: Any, name: str) -> Any:
     if not hasattr(b, "dtype"):
         _refuse_zero(a, b, name)
         return ()
-    return ((ne(b, 0), 1, 2, ZeroDivisionError, f"{name}: {ZERO_DIVISION}"),)
+    return ((ne(b, 0), 1, 2, DivisionError, f"{name}: {ZERO_DIVISION}"),)
 
 
 floor, ceil, trunc, round_ = Floor(), Ceil(), Trunc(), Round()

@@ -107,11 +107,11 @@ def scatter_reduce(
 
 
 def _least(dtype: Any) -> Any:
-    return -math.inf if dtype.kind == "f" else np.iinfo(dtype).min
+    return -math.inf if dtype.kind == "f" else dtype.kind != "b" and np.iinfo(dtype).min
 
 
 def _greatest(dtype: Any) -> Any:
-    return math.inf if dtype.kind == "f" else np.iinfo(dtype).max
+    return math.inf if dtype.kind == "f" else dtype.kind == "b" or np.iinfo(dtype).max
 
 
 def _averaged(total: Tensor, index: Tensor, d: int, include_self: bool) -> Tensor:
@@ -147,7 +147,12 @@ def _put_slices(input: Tensor, dim: int, index: Tensor, source: Any, accumulate:
 
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1) -> Tensor:
     """``input`` with the slices of ``source`` (times ``alpha``) added at the positions ``index`` along ``dim``."""
-    return _put_slices(input, dim, index, source if alpha == 1 else source * alpha, True, "index_add")
+    return _put_slices(input, dim, index, source if alpha == 1 else source * _factor(source, alpha), True, "index_add")
+
+
+def _factor(x: Tensor, alpha: Any) -> Any:
+    """A number beside integers is cut to an integer."""
+    return alpha if x._value.dtype.kind == "f" else bool(alpha) if x._value.dtype.kind == "b" else int(alpha)
 
 
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:

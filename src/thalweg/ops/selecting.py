@@ -79,7 +79,12 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Te
     d = one_dim(dim, input._value.ndim, "take_along_dim")
     shapes = [list(input._value.shape), list(indices._value.shape)]
     sizes = [shape.pop(d) for shape in shapes]
-    common = np.broadcast_shapes(*(tuple(shape) for shape in shapes))
+    try:
+        common = np.broadcast_shapes(*(tuple(shape) for shape in shapes))
+    except ValueError:
+        raise ShapeError(
+            f"take_along_dim: shapes {tuple(input.shape)} and {tuple(indices.shape)} don't broadcast but for dim {dim}"
+        ) from None
     a = expand(input, *common[:d], sizes[0], *common[d:])
     b = expand(indices, *common[:d], sizes[1], *common[d:])
     return gather(a, d, b)

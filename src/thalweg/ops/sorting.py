@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from . import elementwise as e
 from . import ordering, reduce
 from .base import convert, where
 from .broadcast import reshape, sum_
-from .dims import one_dim
+from .dims import DimensionError, one_dim
 from .index import gather
+from .pointwise import lerp
 from .reductions import ValuesAndIndices
 from .shape import index, permute
 
@@ -78,7 +80,9 @@ def kthvalue(input: Tensor, k: int, dim: int = -1, keepdim: bool = False) -> Val
     d = one_dim(dim, input._value.ndim, "kthvalue")
     n = input._value.shape[d] if input._value.ndim else 1
     if not 1 <= k <= n:
-        raise ShapeError(f"kthvalue: k = {k} is not between 1 and {n}, the size of dim {dim}")
+        raise (ShapeError if n else DimensionError)(
+            f"kthvalue: k = {k} is not between 1 and {n}, the size of dim {dim}"
+        )
     if not input._value.ndim:
         return ValuesAndIndices(input.clone(), wrap(np.zeros((), np.int64)))
     place = (slice(None),) * d + (slice(k - 1, k),)
@@ -99,14 +103,14 @@ def _median(input: Tensor, dim: int | None, keepdim: bool, ignore_nan: bool) -> 
     if dim is None:
         flat = reshape(input, shape=(input._value.size,))
         if not flat._value.size:
-            return wrap(np.full((), np.nan, input._value.dtype))
+            return sum_(flat, dims=(0,), keepdim=False) * math.nan
         return _median(flat, 0, False, ignore_nan).values
     d = one_dim(dim, input._value.ndim, "median")
     if not input._value.ndim:
         return ValuesAndIndices(input.clone(), wrap(np.zeros((), np.int64)))
     x, n = input.detach(), input._value.shape[d]
     if not n:
-        raise ShapeError(f"median: dim {dim} of shape {tuple(input.shape)} is empty")
+        raise DimensionError(f"median: dim {dim} of shape {tuple(input.shape)} is empty")
     missing = sum_(e.isnan(x), dims=(d,), keepdim=True)
     if ignore_nan:
         place = e.maximum(e.floor_divide(n - 1 - missing, 2), 0)
@@ -190,7 +194,7 @@ def _at_shares(rows: Tensor, shares: Tensor, interpolation: str, ignore_nan: boo
     weight = e.mul(e.ne(rank, below), 0.5) if interpolation == "midpoint" else rank - below
     low, high = (convert(r, dtype=np.dtype(np.int64)) for r in (below, e.ceil(rank)))
     a, b = gather(ordered, low, dim=last), gather(ordered, high, dim=last)
-    return a + convert(weight, dtype=dtype) * (b - a)
+    return lerp(a, b, convert(weight, dtype=dtype))
 
 
 def searchsorted(

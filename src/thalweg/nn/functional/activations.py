@@ -138,6 +138,8 @@ def threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fal
 
 
 def _threshold(x: Tensor, bound: float, value: float) -> Tensor:
+    if x._value.dtype.kind in "iu":
+        bound, value = int(bound), int(value)
     return where(e.le(x, bound), value, x)
 
 

@@ -89,10 +89,10 @@ class Lowering:
         return Lowered(self.module, self.plan, self.names, self.before, self.callbacks)
 
     def plan_panels(self) -> None:
-        """The products whose rows are cut into chunks share panels; regions use one part of the arena in turns."""
+        """Products of more chunks than there are threads share panels; regions use one part of the arena in turns."""
         area, size = self.plan.arena, 0
         for region in self.schedule.regions:
-            if self.plan.chunk[region] < region.rows:
+            if self.plan.chunk[region] * self.threads < region.rows:
                 before = set(self.panels.offsets)
                 self.panels.plan(region.kernels, area)
                 size = max(size, sum(self.panels.size(n) for n in self.panels.offsets if n not in before))

@@ -157,7 +157,7 @@ class Plan:
 WORTH_THREADS = 1_200_000  # elementary operations, about 12 microseconds
 CHUNK_WORK = 2_500_000
 MOST_CHUNKS = 64
-PANEL_ROWS = 128  # for which packing a panel of B pays
+PANEL_ROWS = 64  # of the shortest chunks of products
 PANEL_COLUMNS = 32  # that go through the products together
 SHORTEST = 4  # rows; the products treat fewer in another way, with another rounding
 

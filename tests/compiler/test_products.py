@@ -53,6 +53,22 @@ def gemm(target, a, b, c, alpha=1.0, beta=0.0):
     function(target, c.dtype.type)(*sizes, alpha, *matrices, beta, c.ctypes.data, steps(c)[0])
 
 
+def packed_gemm(target, a, b, c, alpha=1.0, beta=0.0):
+    """The same with the panels of B packed beforehand."""
+    (m, n), k, suffix = c.shape, a.shape[1], "f32" if c.dtype == np.float32 else "f64"
+    real = ctypes.c_float if c.dtype == np.float32 else ctypes.c_double
+    size, pointer = ctypes.c_int64, ctypes.c_void_p
+    width = 2 * target.lanes("float" if c.dtype == np.float32 else "double")
+    rows = -(-k // (width // 2)) * (width // 2)  # of a panel: whole vectors
+    panels = np.full(-(-n // width) * width * rows + 1, NAN, c.dtype)
+    pack = library(target).function(f"tw_pack_{suffix}", None, size, size, pointer, size, size, pointer)
+    pack(k, n, b.ctypes.data, *steps(b), panels.ctypes.data)
+    assert np.isnan(panels[-1])  # nothing was written behind the panels
+    types = [size, size, size, real, pointer, size, size, pointer, real, pointer, size]
+    product = library(target).function(f"tw_packed_{suffix}", None, *types)
+    product(m, n, k, alpha, a.ctypes.data, *steps(a), panels.ctypes.data, beta, c.ctypes.data, steps(c)[0])
+
+
 @pytest.fixture(params=TARGETS)
 def target(request):
     return TARGETS[request.param]
@@ -313,6 +329,21 @@ def test_ranges_of_rows_give_the_same_bits(target, dtype, n, k, a_kind, b_kind):
                 if stop == m:
                     break
             np.testing.assert_array_equal(apart, together)
+
+
+@pytest.mark.parametrize("a_kind", ["straight", "transposed"])
+@pytest.mark.parametrize("b_kind", ["straight", "transposed"])
+@pytest.mark.parametrize(
+    ("m", "n", "k"), [(5, 33, 40), (133, 70, 385), (300, 257, 385), (264, 130, 769), (132, 256, 384)]
+)
+def test_panels_that_are_packed_beforehand(target, dtype, m, n, k, a_kind, b_kind):
+    """Depths just beyond a block of k, where a block of rows is packed with the most that fits."""
+    a, b = laid_out(whole(1, (m, k), dtype), a_kind), laid_out(whole(2, (k, n), dtype), b_kind)
+    for alpha, beta in FACTORS:
+        c = whole(3, (m, n), dtype)
+        wanted = expected(a, b, c, alpha, beta)
+        packed_gemm(target, a, b, c, alpha, beta)
+        np.testing.assert_array_equal(c, wanted)
 
 
 def test_threads_at_the_same_time(target, dtype):

@@ -56,9 +56,14 @@ class Panels:
     def count(self, node: Node) -> int:
         return -(-node.shape[1] // self.width(node))
 
+    def rows(self, node: Node) -> int:
+        """Rows of a panel: a multiple of a vector, as ``tw_pack`` writes them."""
+        lanes = self.width(node) // 2
+        return -(-int(node.inputs[1].shape[0]) // lanes) * lanes
+
     def size(self, node: Node) -> int:
         """Bytes of all panels, a multiple of a cache line."""
-        elements = self.count(node) * self.width(node) * node.inputs[1].shape[0]
+        elements = self.count(node) * self.width(node) * self.rows(node)
         return -(-elements * node.dtype.itemsize // 64) * 64
 
     def pointer(self, f: Function, node: Node) -> Value:
@@ -86,7 +91,7 @@ class Panels:
         more = f.emit(f"icmp slt {last}, {n}", "i1")
         columns = f.binary("sub", f.emit(f"select {more}, {last}, i64 {n}", "i64"), first)
         source = f.offset(base, f.mul(first, layout.strides[1]), type)
-        target = f.offset(panels, f.mul(first, k), type)
+        target = f.offset(panels, f.mul(first, self.rows(node)), type)
         strides = [integer(s) for s in layout.strides]
         f.call(f"tw_pack_{SUFFIX[type]}", [integer(k), columns, source, *strides, target], "void")
 

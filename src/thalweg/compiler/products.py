@@ -146,17 +146,25 @@ class _Products:
         self.module.add(f)
 
     def add_packing(self) -> None:
-        """``tw_pack(k, n, b, b_row, b_col, out)``: all panels of a B that several products will use."""
+        """``tw_pack(k, n, b, b_row, b_col, out)``: all panels of a B that several products will use.
+
+        A panel takes the rows of k and those that make it a multiple of a vector: packing writes that many.
+        """
         params = [("i64", "k"), ("i64", "n"), ("ptr", "b"), ("i64", "b_row"), ("i64", "b_col"), ("ptr", "out")]
         f = self.function("tw_pack", params, inside=False)
         k, n, b, b_row, b_col, out = f.params
         turn = f.emit(f"icmp eq {b_row}, 1", "i1")
+        rows = self.padded(f, k)
         with f.loop(0, n, self.width) as loop:
             width = self.least(f, f.binary("sub", n, loop.index), integer(self.width))
-            place, target = (f.offset(p, f.mul(loop.index, step), self.type) for p, step in ((b, b_col), (out, k)))
+            place, target = (f.offset(p, f.mul(loop.index, step), self.type) for p, step in ((b, b_col), (out, rows)))
             self.packing.fill(f, turn, k, width, place, b_row, b_col, target)
         f.ret()
         self.module.add(f)
+
+    def padded(self, f: Function, k: Value) -> Value:
+        """The rows of a packed panel."""
+        return f.emit(f"and {f.add(k, self.lanes - 1)}, {-self.lanes}", "i64")
 
     def add_packed_product(self) -> None:
         """``tw_packed(m, n, k, alpha, a, a_row, a_col, panels, beta, c, c_row)``: with a B from ``tw_pack``."""
@@ -169,9 +177,10 @@ class _Products:
         m, n, k, alpha, _, a_row, a_col, panels, beta, c, c_row = f.params
         pack_a = self.worth_packing_rows(f)
         store = f.alloca(t, FEWER_ROWS * NEAR_DEPTH + self.packing.spare)
+        panel_rows = self.padded(f, k)
         whole = f.emit(f"select {pack_a}, i64 {NEAR_DEPTH}, {k}", "i64")
         most = f.emit(f"select {pack_a}, i64 {FEWER_ROWS}, {m}", "i64")
-        depth, rounds = self.even_depth(f, k, f.add(whole, 1))
+        depth, rounds = self.even_depth(f, k, whole)
         with f.loop(0, rounds) as outer, f.loop(0, self.parts(f, m, most)) as block:
             start, first_row = f.mul(outer.index, depth), f.mul(block.index, most)
             length = self.least(f, f.binary("sub", k, start), depth)
@@ -182,7 +191,7 @@ class _Products:
             row_c = f.offset(c, f.mul(first_row, c_row), t)
             with f.loop(0, n, self.width) as loop:
                 width = self.least(f, f.binary("sub", n, loop.index), integer(self.width))
-                panel = f.offset(f.offset(panels, f.mul(loop.index, k), t), f.mul(start, self.width), t)
+                panel = f.offset(f.offset(panels, f.mul(loop.index, panel_rows), t), f.mul(start, self.width), t)
                 args = [rows, length, alpha, place_a, a_row, a_col, step, panel, integer(self.width), factor,
                         f.offset(row_c, loop.index, t), c_row, width]  # fmt: skip
                 f.call(f"tw_panel_{self.suffix}", args, "void", declare=False)

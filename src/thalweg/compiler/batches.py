@@ -20,6 +20,7 @@ from __future__ import annotations
 from typing import Any
 
 from .ir import Function, Value, integer, real
+from .tiles import SUFFIX
 
 __all__ = ["block_function", "epoch_function"]
 
@@ -84,7 +85,7 @@ class _Block:
     def __init__(self, f: Function, type: str) -> None:
         self.f = f
         self.type = type
-        self.gemm = f"tw_gemm_{ {'float': 'f32', 'double': 'f64'}[type] }"
+        self.gemm = f"tw_gemm_{SUFFIX[type]}"
         block = f.params[6]
         self.slot, self.data, self.row_bytes = _word(f, block, 0), _word(f, block, 1, "ptr"), _word(f, block, 2)
         self.weight, self.rows, self.columns = _word(f, block, 3, "ptr"), _word(f, block, 4), _word(f, block, 5)

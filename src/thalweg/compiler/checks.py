@@ -11,8 +11,8 @@ from .graph import Graph, Node
 from .ir import Function, Value, integer
 from .lanes import Lane, Lanes
 from .layout import Layout
-from .memory import Memory
-from .moves import KERNEL, Moves, View, joined_axes
+from .memory import KERNEL, Memory
+from .moves import Moves, View, joined_axes
 from .plan import FOUND
 
 __all__ = ["check_function", "failure", "tests"]

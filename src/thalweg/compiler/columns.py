@@ -9,7 +9,7 @@ from .graph import Node
 from .ir import Function, Value, integer
 from .lanes import Lane, Lanes
 from .layout import Layout, contiguous
-from .memory import Memory, ir_type, load_vector, mask_below, store_vector
+from .memory import KERNEL, Memory, ir_type, load_vector, mask_below, store_vector
 from .registers import Combine, in_memory, in_register
 
 __all__ = ["ColumnCode"]
@@ -27,8 +27,7 @@ class ColumnCode:
         self.layout = layouts[self.x]
         self.memory = memory
         self.target = target
-        params = [("ptr", "ctx"), ("i64", "lo"), ("i64", "hi"), ("ptr", "scratch")]
-        self.f = Function(name, params, attributes=target.attributes)
+        self.f = Function(name, KERNEL, attributes=target.attributes)
         dims = self.node.params["dims"]
         axes = [i for i, n in enumerate(self.x.shape) if n != 1]
         self.kept = [i for i in axes if i not in dims]

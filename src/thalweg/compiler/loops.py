@@ -12,7 +12,7 @@ from .fuse import REDUCTIONS, Loop
 from .graph import Node
 from .ir import Function, Value
 from .layout import Layout, is_view
-from .memory import Access, Memory, ir_type
+from .memory import KERNEL, Access, Memory, ir_type
 from .registers import is_literal
 from .rows import Row
 from .schedule import loop_access, stored_access
@@ -120,8 +120,7 @@ class LoopCode:
 
         Those are a function of their own, which kernels with the same loops share.
         """
-        params = [("ptr", "ctx"), ("i64", "lo"), ("i64", "hi"), ("ptr", "scratch")]
-        f = Function(self.name, params, attributes=self.target.attributes)
+        f = Function(self.name, KERNEL, attributes=self.target.attributes)
         low, high = f.params[1], f.params[2]
         addresses: dict[Any, Value] = {}
         for access in self.accesses.values():

@@ -13,7 +13,7 @@ from .graph import Graph, Node
 from .ir import Function, Module, Value, integer, real
 from .layout import Layout
 from .loops import LoopCode
-from .memory import Memory, ir_type
+from .memory import KERNEL, Memory, ir_type
 from .moves import special
 from .panels import Panels
 from .plain_products import plain_product
@@ -21,11 +21,9 @@ from .plan import Plan
 from .scan_code import Step, body_of, scan_function
 from .schedule import Region, Schedule
 from .subnormal import guarded_program
+from .tiles import SUFFIX
 
 __all__ = ["Lowered", "lower"]
-
-KERNEL = [("ptr", "ctx"), ("i64", "lo"), ("i64", "hi"), ("ptr", "scratch")]
-SUFFIX = {"float": "f32", "double": "f64"}
 
 
 class Lowered:
@@ -93,9 +91,7 @@ class Lowering:
         area, size = self.plan.arena, 0
         for region in self.schedule.regions:
             if self.plan.chunk[region] * self.threads < region.rows:
-                before = set(self.panels.offsets)
-                self.panels.plan(region.kernels, area)
-                size = max(size, sum(self.panels.size(n) for n in self.panels.offsets if n not in before))
+                size = max(size, self.panels.plan(region.kernels, area))
         self.plan.reserve(size)
 
     # -- kernels ------------------------------------------------------------------------------------------

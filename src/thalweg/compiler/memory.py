@@ -10,7 +10,9 @@ from .graph import CONSTANT, Node
 from .ir import Function, Module, Value, element, integer, lanes, real_text, size_of, vector_type
 from .layout import Layout
 
-__all__ = ["Access", "Memory", "Place", "ir_type", "load_vector", "store_vector"]
+__all__ = ["KERNEL", "Access", "Memory", "Place", "ir_type", "load_vector", "store_vector"]
+
+KERNEL = [("ptr", "ctx"), ("i64", "lo"), ("i64", "hi"), ("ptr", "scratch")]  # what a kernel's function is given
 
 _TYPES = {"f2": "half", "f4": "float", "f8": "double", "b1": "i8"}
 

@@ -21,13 +21,11 @@ from .graph import Node, constant
 from .ir import Function, Value, integer
 from .lanes import Lane, Lanes
 from .layout import VIEWS, Layout, contiguous, looked_at
-from .memory import Memory, ir_type
+from .memory import KERNEL, Memory, ir_type
 from .philox import Draw
 from .selections import selected
 
-__all__ = ["KERNEL", "Moves", "View", "row_rule", "special"]
-
-KERNEL = [("ptr", "ctx"), ("i64", "lo"), ("i64", "hi"), ("ptr", "scratch")]
+__all__ = ["Moves", "View", "row_rule", "special"]
 
 
 class View:

@@ -13,13 +13,13 @@ from .graph import Node
 from .ir import Function, Value, integer
 from .layout import Layout
 from .memory import ir_type
+from .tiles import SUFFIX
 
 if TYPE_CHECKING:
     from .lower import Lowering
 
 __all__ = ["Panels"]
 
-SUFFIX = {"float": "f32", "double": "f64"}
 FEWEST = 32  # columns of B, and rows of it
 DEEPEST = 1024  # rows of B, whose panels stay in the second-level cache
 LARGE = 32_768  # elements that are worth being packed by several threads
@@ -32,13 +32,14 @@ class Panels:
         self.lowering = lowering
         self.offsets: dict[Node, int] = {}
 
-    def plan(self, kernels: list[Kernel], area: int) -> None:
-        """Give the products among these kernels their places from ``area`` on, where it pays."""
+    def plan(self, kernels: list[Kernel], area: int) -> int:
+        """Give the products among these kernels their places from ``area`` on, where it pays; the bytes they take."""
+        end = area
         for kernel in kernels:
             if self.worth(kernel):
-                node = kernel.members[0]
-                self.offsets[node] = area
-                area += self.size(node)
+                self.offsets[kernel.members[0]] = end
+                end += self.size(kernel.members[0])
+        return end - area
 
     def worth(self, kernel: Kernel) -> bool:
         if not isinstance(kernel, Product) or kernel.by_columns or kernel.members[0].ndim != 2:

@@ -165,7 +165,7 @@ def terms_of(node: Node) -> list[Term]:
     """The summands of a gradient; they are sums over the first axis of what a step computes, where possible."""
     if node.op is add and all(type(x) is Node and x.shape == node.shape for x in node.inputs):
         return [term for x in node.inputs for term in terms_of(x)]
-    turned = node.op is permute and node.params["dims"] == (1, 0)
+    turned = is_turned(node)
     product = node.inputs[0] if turned else node
     if product.op is matmul and product.ndim == 2 and is_turned(product.inputs[0]):
         pair = product.inputs[0].inputs[0], product.inputs[1]
@@ -176,6 +176,7 @@ def terms_of(node: Node) -> list[Term]:
 
 
 def is_turned(node: Node) -> bool:
+    """Whether it is a matrix transposed."""
     return node.op is permute and node.params["dims"] == (1, 0)
 
 

@@ -14,7 +14,7 @@ from .fuse import Kernel, Special, fuse, mark_stored
 from .graph import Graph, Node
 from .ir import Function, Value, integer
 from .layout import Layout, contiguous, with_copies
-from .memory import ir_type
+from .memory import KERNEL, ir_type
 from .prepare import prepare
 from .recompute import recompute
 from .scan import Body, scan
@@ -83,15 +83,13 @@ class _ScanCode:
         self.first_slot = FIRST_SLOT
         self.plan_panels()
         self.arena = outer.plan.reserve(self.inner.plan.arena)
-        params = [("ptr", "ctx"), ("i64", "lo"), ("i64", "hi"), ("ptr", "scratch")]
-        self.f = Function(name, params, attributes=outer.target.attributes)
+        self.f = Function(name, KERNEL, attributes=outer.target.attributes)
 
     def plan_panels(self) -> None:
         """The weights that the steps multiply by are packed once."""
         panels, constants = self.inner.panels, self.step.graph.inputs[self.body.states + self.body.sequences :]
         kernels = [k for k in self.step.kernels if panels.worth(k) and self.root(k.members[0].inputs[1]) in constants]
-        panels.plan(kernels, self.inner.plan.arena)
-        self.inner.plan.reserve(sum(map(panels.size, panels.offsets)))
+        self.inner.plan.reserve(panels.plan(kernels, self.inner.plan.arena))
 
     def root(self, x: Node) -> Node:
         return self.step.layouts[x].root

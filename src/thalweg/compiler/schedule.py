@@ -37,10 +37,9 @@ class Region:
         """
         if body_of(kernel) or any(map(body_of, self.kernels)):
             return not self.kernels  # a loop over time has all threads for itself
-        others = [k for k in self.kernels if has_thick_rows(k) or has_thin_rows(k)]
         if has_thick_rows(kernel):
-            return not any(has_thin_rows(k) for k in others)
-        return not has_thin_rows(kernel) or not any(has_thick_rows(k) for k in others)
+            return not any(map(has_thin_rows, self.kernels))
+        return not has_thin_rows(kernel) or not any(map(has_thick_rows, self.kernels))
 
 
 def has_thick_rows(kernel: Kernel) -> bool:

@@ -18,6 +18,7 @@ import numpy as np
 from .fuse import Test
 from .ir import Function, Module, Value, integer
 from .library import library
+from .memory import KERNEL
 from .native import Loaded, Target, build
 from .native_program import aligned
 from .subnormal import guarded_program, is_x86
@@ -131,7 +132,6 @@ def _clock_ticks() -> float:
 # -- the native loop ----------------------------------------------------------------------------------------
 
 DONE, ELAPSED = 8, 9  # words of the block that the loop writes
-_CALL = [("ptr", "ctx"), ("i64", "lo"), ("i64", "hi"), ("ptr", "scratch")]
 
 
 @functools.cache
@@ -142,10 +142,10 @@ def _module() -> Loaded:
     module.add(_clock(target))
     module.add(_loop(target.attributes))
     module.add(guarded_program("timed", target))
-    empty = Function("empty", _CALL, "i64")
+    empty = Function("empty", KERNEL, "i64")
     empty.ret(integer(0))
     module.add(empty)
-    copy = Function("copy", _CALL)
+    copy = Function("copy", KERNEL)
     to, _, size, source = copy.params
     copy.call("llvm.memcpy.p0.p0.i64", [to, source, size, Value("false", "i1")], "void")
     copy.ret()

@@ -81,8 +81,12 @@ class _ScanCode:
         self.step = step_of(self.body)
         self.inner = outer.inside(self.step, f"{name}_")
         self.first_slot = FIRST_SLOT
+        self.kernels = [k for region in self.step.schedule.regions for k in region.kernels]
         self.plan_panels()
-        self.arena = outer.plan.reserve(self.inner.plan.arena)
+        for kernel in self.kernels:
+            self.inner.add_kernel(kernel)
+        assert not self.inner.callbacks, "a step without native code"
+        self.arena = outer.plan.reserve(self.inner.plan.arena)  # with what the kernels have asked for
         self.f = Function(name, KERNEL, attributes=outer.target.attributes)
 
     def plan_panels(self) -> None:
@@ -111,10 +115,6 @@ class _ScanCode:
 
     def write(self) -> Function:
         f, body = self.f, self.body
-        kernels = [k for region in self.step.schedule.regions for k in region.kernels]
-        for kernel in kernels:
-            self.inner.add_kernel(kernel)
-        assert not self.inner.callbacks, "a step without native code"
         arena = f.load(f.params[0], "ptr")
         inputs = self.step.graph.inputs
         count = self.first_slot + len(inputs) + len(self.step.graph.outputs)
@@ -129,7 +129,7 @@ class _ScanCode:
             self.set_slot(context, i, addresses[i])
         with f.loop(0, body.length) as loop:
             self.set_slots(context, loop.index, addresses, places)
-            for kernel in kernels:
+            for kernel in self.kernels:
                 whole = self.step.rows == 1
                 low, high = (integer(0), integer(kernel.rows)) if whole else f.params[1:3]
                 f.call(self.inner.names[kernel], [context, low, high, Value("null", "ptr")], "void", declare=False)

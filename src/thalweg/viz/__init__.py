@@ -1,0 +1,5 @@
+"""Pictures of models, of gradients and of runs. Each shows itself in a notebook and saves itself."""
+
+from .picture import Picture
+
+__all__ = ["Picture"]

@@ -11,6 +11,7 @@ import pytest
 from thalweg.compiler.decompose import Expression
 from thalweg.compiler.graph import Graph, Node, apply, constant, evaluate, placeholder
 from thalweg.compiler.simplify import simplify
+from thalweg.core.origin import Origin
 from thalweg.errors import ShapeError
 from thalweg.ops import elementwise as e
 from thalweg.ops.base import convert
@@ -399,7 +400,7 @@ def test_dead_code_falls_away_and_outputs_stay_in_order() -> None:
 
 def test_new_nodes_bear_the_users_line() -> None:
     x = placeholder("x", (3,), np.float32)
-    graph = simplify(Graph([x], [apply(e.pow_, x, 2, line="user.py:3")]))
+    graph = simplify(Graph([x], [apply(e.pow_, x, 2, origin=Origin("user.py:3"))]))
     assert graph.outputs[0].line == "user.py:3"
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from thalweg.compiler.decompose import Expression, decompose
 from thalweg.compiler.graph import Graph, apply, constant, evaluate, placeholder
+from thalweg.core.origin import Origin
 from thalweg.core.primitive import Primitive
 from thalweg.errors import CompileError, TargetError
 from thalweg.ops import broadcast, index, linalg, reduce, rows
@@ -120,8 +121,8 @@ def test_any_and_all_of_numbers_compare_first() -> None:
 
 def test_what_is_shared_stays_shared_and_lines_are_kept() -> None:
     x = placeholder("x", (2, 3), np.float32)
-    node = apply(rows.softmax, x, dim=1, line="user.py:7")
-    plain = apply(e.tanh, x, line="user.py:8")
+    node = apply(rows.softmax, x, dim=1, origin=Origin("user.py:7"))
+    plain = apply(e.tanh, x, origin=Origin("user.py:8"))
     graph, _ = decompose(Graph([x], [apply(e.add, node, plain), apply(e.mul, node, plain)]))
     assert plain in graph.nodes()
     assert names(graph).count("exp") == 1

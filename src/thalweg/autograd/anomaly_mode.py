@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.backward import Watcher
 from ..core.modes import state
+from ..core.tape import Node
+from ..core.tensor import Tensor
+from ..errors import AutogradError
 
 __all__ = ["detect_anomaly", "is_anomaly_check_nan_enabled", "is_anomaly_enabled", "set_detect_anomaly"]
+
+
+class _NaNWatcher(Watcher):
+    """Refuses the first node that gives a NaN."""
+
+    def left(self, node: Node, edges: Sequence[Any], cotangents: Sequence[Any]) -> None:
+        for i, (edge, dx) in enumerate(zip(edges, cotangents, strict=True)):
+            value = dx._value if isinstance(dx, Tensor) else dx
+            if edge is not None and isinstance(value, (np.ndarray, np.generic)) and np.isnan(value).any():
+                raise AutogradError(
+                    f"backward: {node.name()} returned nan values in its output {i} (detect_anomaly is on)"
+                )
+
+
+_watcher = _NaNWatcher()
 
 
 class set_detect_anomaly:  # noqa: N801 - PyTorch's name
@@ -14,14 +38,14 @@ class set_detect_anomaly:  # noqa: N801 - PyTorch's name
     """
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
-        self._previous = state.anomaly
-        state.anomaly = bool(mode and check_nan)
+        self._previous = state.watcher
+        state.watcher = _watcher if mode and check_nan else None
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, *error: object) -> None:
-        state.anomaly = self._previous
+        state.watcher = self._previous
 
 
 class detect_anomaly:  # noqa: N801 - PyTorch's name
@@ -42,16 +66,16 @@ class detect_anomaly:  # noqa: N801 - PyTorch's name
         self.check_nan = check_nan
 
     def __enter__(self) -> None:
-        self._previous = state.anomaly
-        state.anomaly = self.check_nan
+        self._previous = state.watcher
+        state.watcher = _watcher if self.check_nan else None
 
     def __exit__(self, *error: object) -> None:
-        state.anomaly = self._previous
+        state.watcher = self._previous
 
 
 def is_anomaly_enabled() -> bool:
     """Whether ``backward`` looks for NaN."""
-    return state.anomaly
+    return isinstance(state.watcher, _NaNWatcher)
 
 
 is_anomaly_check_nan_enabled = is_anomaly_enabled

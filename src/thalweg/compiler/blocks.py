@@ -112,7 +112,7 @@ def without(graph: Graph, i: int, j: int, k: int, product: Node, gradient: Node,
             continue
         made[node] = node.rebuilt(made)
     rate = made.get(rate, rate) if type(rate) is Node else rate
-    step = apply(mul, made[gradient], rate, line=product.line)
+    step = apply(mul, made[gradient], rate, origin=product.origin)
     names = [*graph.names[:i], *graph.names[i + 1 :], "step of the first weight"]
     moved = [check._replace(node=made[check.node]) for check in checks]
     result = Graph([*graph.inputs, given], [*(made[y] for y in outputs), step], names, moved)

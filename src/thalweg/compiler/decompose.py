@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.origin import NOWHERE, Origin
 from ..core.primitive import Primitive
 from ..errors import CompileError
 from ..ops.broadcast import expand
@@ -18,17 +19,17 @@ __all__ = ["Expression", "decompose", "holds"]
 class Expression(Operators):
     """A node as a value that primitives and operators can be applied to. What it gives is decomposed already."""
 
-    __slots__ = ("dtype", "line", "node", "shape")
+    __slots__ = ("dtype", "node", "origin", "shape")
 
-    def __init__(self, node: Node, line: str = "") -> None:
+    def __init__(self, node: Node, origin: Origin = NOWHERE) -> None:
         self.node = node
-        self.line = line
+        self.origin = origin
         self.shape = node.shape
         self.dtype = node.dtype
 
     def interpret(self, primitive: Primitive, values: tuple[Any, ...], params: dict[str, Any]) -> Expression:
         inputs = tuple(_operand(v) for v in values)
-        return Expression(composed(primitive, inputs, params, self.line), self.line)
+        return Expression(composed(primitive, inputs, params, self.origin), self.origin)
 
 
 def _operand(value: Any) -> Any:
@@ -38,13 +39,13 @@ def _operand(value: Any) -> Any:
     return constant(value) if isinstance(value, (np.ndarray, np.generic)) else value
 
 
-def composed(primitive: Primitive, inputs: tuple[Any, ...], params: dict[str, Any], line: str) -> Node:
+def composed(primitive: Primitive, inputs: tuple[Any, ...], params: dict[str, Any], origin: Origin) -> Node:
     """The node of a primitive, or what it is composed of."""
     if type(primitive).compose is Primitive.compose:
-        return apply(primitive, *inputs, line=line, **params)
-    values = (Expression(x, line) if type(x) is Node else x for x in inputs)
+        return apply(primitive, *inputs, origin=origin, **params)
+    values = (Expression(x, origin) if type(x) is Node else x for x in inputs)
     result = primitive.compose(*values, **params)
-    return result.node if result is not None else apply(primitive, *inputs, line=line, **params)
+    return result.node if result is not None else apply(primitive, *inputs, origin=origin, **params)
 
 
 def decompose(graph: Graph) -> tuple[Graph, list[Check]]:
@@ -70,7 +71,7 @@ def decompose(graph: Graph) -> tuple[Graph, list[Check]]:
 
 def _limits(node: Node, replaced: dict[Node, Node]) -> list[Check]:
     """What the inputs of a primitive may hold; it may state this of other values that it composes of them."""
-    values = (Expression(replaced[x], node.line) if type(x) is Node else x for x in node.inputs)
+    values = (Expression(replaced[x], node.origin) if type(x) is Node else x for x in node.inputs)
     return [Check(limit[0].node, *limit[1:]) for limit in node.op.limits(*values, **node.params)]
 
 
@@ -97,4 +98,4 @@ def _decomposed(node: Node, replaced: dict[Node, Node]) -> Node:
     inputs = tuple(replaced[x] if type(x) is Node else x for x in node.inputs)
     if type(node.op).compose is Primitive.compose and inputs == node.inputs:
         return node
-    return composed(node.op, inputs, node.params, node.line)
+    return composed(node.op, inputs, node.params, node.origin)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..core.origin import NOWHERE, Origin
 from ..core.primitive import Primitive
 from ..errors import CompileError
 
@@ -29,10 +30,10 @@ class Node:
         op: a Primitive, INPUT or CONSTANT.
         inputs: Nodes, Python numbers, None.
         params: the primitive's parameters; ``{"array": ...}`` for a CONSTANT, ``{"name": ...}`` for an INPUT.
-        line: where in the user's code it was made, "file.py:12", or "".
+        origin: where in the user's code and in which call of a module it was made.
     """
 
-    __slots__ = ("dtype", "inputs", "line", "op", "params", "shape")
+    __slots__ = ("dtype", "inputs", "op", "origin", "params", "shape")
 
     def __init__(
         self,
@@ -41,14 +42,19 @@ class Node:
         params: dict[str, Any],
         shape: tuple[int, ...],
         dtype: Any,
-        line: str = "",
+        origin: Origin = NOWHERE,
     ) -> None:
         self.op = op
         self.inputs = inputs
         self.params = params
         self.shape = tuple(int(n) for n in shape)
         self.dtype = np.dtype(dtype)
-        self.line = line
+        self.origin = origin
+
+    @property
+    def line(self) -> str:
+        """Where in the user's code it was made, "file.py:12", or ""."""
+        return self.origin.line
 
     @property
     def ndim(self) -> int:
@@ -76,16 +82,16 @@ class Node:
         inputs = tuple(made[x] if type(x) is Node else x for x in self.inputs)
         if all(a is b for a, b in zip(inputs, self.inputs, strict=True)):
             return self
-        return Node(self.op, inputs, self.params, self.shape, self.dtype, self.line)
+        return Node(self.op, inputs, self.params, self.shape, self.dtype, self.origin)
 
     def __repr__(self) -> str:
         return f"<{self.name} {self.dtype}{list(self.shape)}>"
 
 
-def constant(array: Any, line: str = "") -> Node:
+def constant(array: Any, origin: Origin = NOWHERE) -> Node:
     """A node for an array that is known now."""
     array = np.asarray(array)
-    return Node(CONSTANT, (), {"array": array}, array.shape, array.dtype, line)
+    return Node(CONSTANT, (), {"array": array}, array.shape, array.dtype, origin)
 
 
 def placeholder(name: str, shape: tuple[int, ...], dtype: Any) -> Node:
@@ -93,9 +99,9 @@ def placeholder(name: str, shape: tuple[int, ...], dtype: Any) -> Node:
     return Node(INPUT, (), {"name": name}, shape, dtype)
 
 
-def apply(op: Primitive, *inputs: Any, line: str = "", **params: Any) -> Node:
+def apply(op: Primitive, *inputs: Any, origin: Origin = NOWHERE, **params: Any) -> Node:
     """The node of ``op`` on inputs, its shape and dtype by the primitive's own rules."""
-    return Node(op, inputs, params, op.shape(*inputs, **params), op.dtype(*inputs, **params), line)
+    return Node(op, inputs, params, op.shape(*inputs, **params), op.dtype(*inputs, **params), origin)
 
 
 class Check(NamedTuple):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..core.dtypes import FLOAT64, result_dtype
+from ..core.origin import here, user_line
 from ..core.primitive import Primitive, ViewPrimitive
 from ..errors import TraceError
 from ..ops.base import Elementwise, convert
@@ -21,7 +22,6 @@ from ..ops.broadcast import expand, reshape
 from ..ops.memory import Memory
 from ..ops.shape import index
 from .graph import CONSTANT, Node, apply
-from .lines import user_line
 
 if TYPE_CHECKING:
     from .trace import Trace
@@ -51,7 +51,7 @@ class Handle(Memory):
         return node
 
     def computed(self, primitive: Primitive, values: tuple[Any, ...], params: dict[str, Any]) -> Node:
-        return apply(primitive, *map(self.trace.node_of, values), line=user_line(), **params)
+        return apply(primitive, *map(self.trace.node_of, values), origin=here(), **params)
 
     def holding(self, content: Any) -> Handle:
         return Handle(self.trace, content)
@@ -64,7 +64,7 @@ class Handle(Memory):
 
     def view(self, primitive: Primitive, params: dict[str, Any]) -> Handle:
         """What a view primitive makes: another look at this memory, or a copy where NumPy would have to make one."""
-        result = Handle(self.trace, apply(primitive, self.node, line=user_line(), **params), self.weak)
+        result = Handle(self.trace, apply(primitive, self.node, origin=here(), **params), self.weak)
         if primitive is reshape and not self.plain and _without_ones(self.shape) != _without_ones(result.shape):
             return result
         result.plain = self.plain and (primitive is reshape or (primitive is index and _is_leading(params["index"])))
@@ -206,7 +206,7 @@ def operands(primitive: Primitive, values: tuple[Any, ...], trace: Trace) -> tup
             continue
         node = trace.node_of(v)
         if is_weak and target is not None:
-            node = apply(convert, node, dtype=target, line=user_line()) if node.dtype != target else node
+            node = apply(convert, node, dtype=target, origin=here()) if node.dtype != target else node
         elif not is_weak:
             numbers_only = False
         inputs.append(node)

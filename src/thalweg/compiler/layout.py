@@ -148,7 +148,7 @@ def with_copies(graph: Graph) -> Graph:
             layout = looked_at(layouts[new.inputs[0]], new)
             if layout is None:
                 straight = copied(new.inputs[0], layouts)
-                new = Node(node.op, (straight,), node.params, node.shape, node.dtype, node.line)
+                new = Node(node.op, (straight,), node.params, node.shape, node.dtype, node.origin)
                 layout = looked_at(layouts[straight], new)
                 assert layout is not None
             layouts[new] = layout
@@ -159,7 +159,7 @@ def with_copies(graph: Graph) -> Graph:
     for node in graph.outputs:
         new = made[node]
         if is_view(new) or isinstance(new.op, str) or new in outputs:
-            new = apply(copy, new, line=node.line)
+            new = apply(copy, new, origin=node.origin)
         outputs.append(new)
     checks = [check._replace(node=made[check.node]) for check in graph.checks]
     return Graph(graph.inputs, outputs, graph.names, checks)
@@ -167,7 +167,7 @@ def with_copies(graph: Graph) -> Graph:
 
 def copied(node: Node, layouts: dict[Node, Layout]) -> Node:
     """A copy in a buffer of its own."""
-    straight = apply(copy, node, line=node.line)
+    straight = apply(copy, node, origin=node.origin)
     layouts[straight] = Layout(straight, 0, straight.shape, contiguous(straight.shape))
     return straight
 

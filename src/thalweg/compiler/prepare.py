@@ -28,7 +28,7 @@ def prepare(graph: Graph) -> Graph:
     for node in graph.nodes():
         new = node.rebuilt(made)
         if node.op is matmul and is_outer(node) and not is_update(node, uses, outputs):
-            new = apply(mul, *new.inputs, line=node.line)
+            new = apply(mul, *new.inputs, origin=node.origin)
         elif node.op is embed:
             new = chosen(new) or new
         elif node.op is cat:
@@ -66,8 +66,8 @@ def part_of(
         if isinstance(x.op, Elementwise) and uses[x] == [whole] and x not in outputs:
             inputs.append(part_of(x, own, made, uses, outputs))
         else:
-            inputs.append(apply(index, made[x], index=tuple(own), line=x.line))
-    return apply(whole.op, *inputs, line=whole.line, **whole.params)
+            inputs.append(apply(index, made[x], index=tuple(own), origin=x.origin))
+    return apply(whole.op, *inputs, origin=whole.origin, **whole.params)
 
 
 def without_zero(node: Node) -> Node:
@@ -76,7 +76,7 @@ def without_zero(node: Node) -> Node:
     if is_sum_of_products(x, node.dtype):
         return x
     if x.op is cat and x.dtype == node.dtype and all(isinstance(y.op, Elementwise) for y in x.inputs):
-        return apply(cat, *(apply(add, y, 0.0, line=node.line) for y in x.inputs), line=node.line, **x.params)
+        return apply(cat, *(apply(add, y, 0.0, origin=node.origin) for y in x.inputs), origin=node.origin, **x.params)
     return node
 
 
@@ -136,10 +136,10 @@ def chosen(node: Node) -> Node | None:
         if place is not None:
             line = np.arange(shape[i]) == place
             mask = mask & line.reshape([-1 if j == i else 1 for j in range(len(shape))])
-    value = x if x.shape == tuple(sizes) else apply(reshape, x, shape=tuple(sizes), line=node.line)
-    result = apply(where, constant(mask), value, 0.0 if x.dtype.kind == "f" else 0, line=node.line)
+    value = x if x.shape == tuple(sizes) else apply(reshape, x, shape=tuple(sizes), origin=node.origin)
+    result = apply(where, constant(mask), value, 0.0 if x.dtype.kind == "f" else 0, origin=node.origin)
     if result.shape != shape:
-        result = apply(expand, result, shape=shape, line=node.line)
+        result = apply(expand, result, shape=shape, origin=node.origin)
     return result if result.dtype == node.dtype else None
 
 
@@ -153,7 +153,7 @@ def side_by_side(node: Node) -> Node | None:
     result = pieces[-1]
     for i, piece in reversed(list(enumerate(pieces[:-1]))):
         here = constant((np.arange(len(pieces)) == i).reshape(shape))
-        result = apply(where, here, piece, result, line=node.line)
+        result = apply(where, here, piece, result, origin=node.origin)
     return result
 
 

@@ -123,7 +123,7 @@ class _Recomputation:
         found = self.copies.setdefault(kernel, {})
         if (node, axes) in found:
             return found[node, axes]
-        copy = Node(node.op, node.inputs, node.params, node.shape, node.dtype, node.line)
+        copy = Node(node.op, node.inputs, node.params, node.shape, node.dtype, node.origin)
         kernel.axes[copy] = axes
         copy.inputs = tuple(self.copied(kernel, copy, x) if type(x) is Node else x for x in node.inputs)
         self.layouts[copy] = Layout(copy, 0, copy.shape, contiguous(copy.shape))

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.bundle import Bundle, pick_node
 from ..core.modes import state as modes
+from ..core.origin import here
 from ..core.primitive import Primitive
 from ..core.tape import Node as TapeNode
 from ..core.tape import edge_of
@@ -21,7 +22,6 @@ from ..ops.shape import index, permute
 from ..ops.shaping import cat, stack, unsqueeze
 from .graph import Graph, Node, apply
 from .handle import Handle
-from .lines import user_line
 from .scan import Body, GraphStep, ManyStep, scan
 from .scan_adjoint import Adjoint, OneStep, Term
 
@@ -75,7 +75,7 @@ class Recorder:
         whole = one.differentiable or any(i < one.states for i in one.results[one.states :])
         self.body = Body(graph, one.states, one.sequences, length, reverse, whole)
         nodes = [trace.node_of(h) for h in handles]
-        packed = Handle(trace, apply(scan, *nodes, body=self.body, line=user_line()))
+        packed = Handle(trace, apply(scan, *nodes, body=self.body, origin=here()))
         self.parts = [self.part(packed, start, shape) for start, shape in self.body.places()]
 
     def part(self, packed: Handle, start: int, shape: tuple[int, ...]) -> Handle:

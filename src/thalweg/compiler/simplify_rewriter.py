@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.origin import NOWHERE
 from ..core.primitive import Primitive
 from ..ops.base import Elementwise, convert
 from ..ops.broadcast import expand
@@ -74,17 +75,17 @@ class Rewriter:
     """
 
     def __init__(self) -> None:
-        self.line = ""
+        self.origin = NOWHERE
         self.fired = 0
         self._known: dict[Any, Node] = {}
         self._kept: list[Any] = []  # arrays that are known by identity must not be freed
 
     def make(self, op: Primitive, *inputs: Any, **params: Any) -> Node:
         """The simplest node for an operation."""
-        return self.settle(apply(op, *inputs, line=self.line, **params))
+        return self.settle(apply(op, *inputs, origin=self.origin, **params))
 
     def constant(self, array: Any) -> Node:
-        return self.settle(constant(array, self.line))
+        return self.settle(constant(array, self.origin))
 
     def full(self, value: Any, shape: tuple[int, ...], dtype: Any) -> Node:
         """One number in all places."""
@@ -137,7 +138,7 @@ class Rewriter:
         """The graph with each node in its simplest form."""
         settled: dict[Node, Node] = {}
         for node in graph.nodes():
-            self.line = node.line
+            self.origin = node.origin
             settled[node] = self.settle(node.rebuilt(settled))
         checks = dict.fromkeys(check._replace(node=settled[check.node]) for check in graph.checks)
         return Graph(graph.inputs, [settled[node] for node in graph.outputs], graph.names, checks)

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ..core.backward import Watcher
 from ..core.modes import state
+from ..core.origin import Scope, here, scope_of, set_scope, tracking_modules, user_line
 from ..core.primitive import Primitive
 from ..core.structure import mapped
 from ..core.tape import LEAF
@@ -21,7 +23,6 @@ from .graph import Check, Graph, Node, apply, constant, placeholder
 from .guards import Computed, Guards, Source
 from .handle import Handle, is_view, operands
 from .lifting import GRAD, VALUE, lifting
-from .lines import user_line
 from .number import Number
 from .scan_trace import recorded
 
@@ -247,7 +248,7 @@ class Trace(Tracer):
     # -- what the eager code tells -------------------------------------------------------------------------
 
     def constant(self, array: Any) -> Handle:
-        return Handle(self, constant(np.array(array), user_line()))
+        return Handle(self, constant(np.array(array), here()))
 
     def number(self, container: Any, key: Any, *path: Any) -> Any:
         if self.after:
@@ -272,7 +273,7 @@ class Trace(Tracer):
     def as_number(self, value: Any) -> Any:
         node = self.node_of(value)
         if node.dtype != np.float64:
-            node = apply(convert, node, dtype=np.dtype(np.float64), line=user_line())
+            node = apply(convert, node, dtype=np.dtype(np.float64), origin=here())
         return Handle(self, node, weak=True)
 
     def watch(self, container: Any, key: Any) -> Any:
@@ -332,7 +333,7 @@ class Trace(Tracer):
             if value.trace is not self:
                 raise TraceError(f"{user_line()}: a value from another compiled function was kept and used here")
             return value.node
-        return constant(np.array(value), user_line())
+        return constant(np.array(value), here())
 
     def apply(self, primitive: Primitive, values: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """The handle of ``primitive(*values, **params)``; a number among the parameters is fixed by a guard."""
@@ -341,14 +342,32 @@ class Trace(Tracer):
         if is_view(primitive):
             return values[0].view(primitive, params)
         inputs, weak = operands(primitive, values, self)
-        node = apply(primitive, *inputs, line=user_line(), **params)
+        node = apply(primitive, *inputs, origin=here(), **params)
         if weak and node.dtype.kind == "f" and node.dtype != np.float64:
-            node = apply(convert, node, dtype=np.dtype(np.float64), line=user_line())
+            node = apply(convert, node, dtype=np.dtype(np.float64), origin=here())
         if weak and all(isinstance(v, (Number, int, float)) for v in values):
             source = Computed(primitive, tuple(v.source if isinstance(v, Number) else v for v in values), params)
             return Number(self, node, source.number(), source)
         plain = all(v.plain for v in values if isinstance(v, Handle) and v.shape == node.shape)
         return Handle(self, node, weak, plain)
+
+
+class _Backward(Watcher):
+    """What a node's pullbacks do belongs to the call of a module that recorded the node."""
+
+    def __init__(self) -> None:
+        self.around: Scope | None = None
+        self.walking = False
+
+    def entering(self, node: Any, dy: Any) -> None:
+        if not self.walking:
+            self.walking, self.around = True, here().scope
+        set_scope(scope_of(node), backward=True)
+
+    def done(self) -> None:
+        if self.walking:
+            self.walking = False
+            set_scope(self.around)
 
 
 def _several(step: Any, state: Any, x: Any, constants: Any) -> Any:
@@ -369,7 +388,8 @@ def record(function: Callable[..., Any], args: Any, kwargs: Any, arguments: list
     trace = Trace(arguments)
     if state.tracer is not None:
         raise TraceError(f"{user_line()}: a compiled function can't be traced inside another trace")
-    with lifting(trace):
+    with lifting(trace), tracking_modules():
+        watcher, state.watcher = state.watcher, _Backward()
         state.tracer = trace
         state.inside += 1
         try:
@@ -390,6 +410,7 @@ def record(function: Callable[..., Any], args: Any, kwargs: Any, arguments: list
             recording.floats = floats
         finally:
             state.tracer = None
+            state.watcher = watcher
             state.inside -= 1
             _restore(trace)
             trace.closed = True

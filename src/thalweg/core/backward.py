@@ -15,9 +15,22 @@ from .modes import state
 from .tape import Node, Outline, edge_of, mark_changed
 from .tensor import Tensor, wrap
 
-__all__ = ["backward", "gradients"]
+__all__ = ["Watcher", "backward", "gradients"]
 
 ndarray = np.ndarray
+
+
+class Watcher:
+    """What ``core.modes.state.watcher`` holds while someone wants to know what backward does."""
+
+    def entering(self, node: Node, dy: Any) -> None:
+        """The pullbacks of a node are about to run on the cotangent of its output."""
+
+    def left(self, node: Node, edges: Sequence[Any], cotangents: Sequence[Any]) -> None:
+        """They have run, with these results for its edges."""
+
+    def done(self) -> None:
+        """The walk is over, or has failed."""
 
 
 def backward(
@@ -175,7 +188,7 @@ def walk(
     captured: dict[Any, Any] = {}
     useful = None if wanted is None else _useful(roots, wanted)
     targets = () if wanted is None else set(wanted)
-    anomaly = state.anomaly
+    watcher = state.watcher
     recording, state.recording = state.recording, create_graph
     try:
         while heap:
@@ -197,13 +210,15 @@ def walk(
                 inputs, output = _saved_tensors(node)
             if useful is not None:
                 edges = [edge if edge in useful else None for edge in edges]
+            if watcher is not None:
+                watcher.entering(node, dy)
             primitive = node.primitive
             if len(edges) == 1:
                 cotangents: Any = (primitive.pullbacks[0](dy, output, *inputs, **node.params),)
             else:
                 cotangents = primitive.pullback(edges, dy, output, inputs, node.params)
-            if anomaly:
-                _check_nan(node, edges, cotangents)
+            if watcher is not None:
+                watcher.left(node, edges, cotangents)
             for i, dx in enumerate(cotangents):
                 edge = edges[i]
                 if edge is not None and dx is not None:
@@ -227,15 +242,9 @@ def walk(
             captured |= {leaf: dy for leaf, dy in pending.items() if leaf in targets}
     finally:
         state.recording = recording
+        if watcher is not None:
+            watcher.done()
     return captured
-
-
-def _check_nan(node: Node, edges: Sequence[Any], cotangents: Any) -> None:
-    """What ``detect_anomaly`` asks for: the first node that gives a NaN is named."""
-    for i, (edge, dx) in enumerate(zip(edges, cotangents, strict=True)):
-        value = dx._value if isinstance(dx, Tensor) else dx
-        if edge is not None and isinstance(value, (ndarray, np.generic)) and np.isnan(value).any():
-            raise AutogradError(f"backward: {node.name()} returned nan values in its output {i} (detect_anomaly is on)")
 
 
 def _freed(node: Node) -> AutogradError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = ["RemovableHandle", "add_hook", "clock"]
+__all__ = ["ModuleHooks", "RemovableHandle", "add_hook", "clock", "everywhere"]
 
 _ids = itertools.count()
 
@@ -56,3 +57,20 @@ def add_hook(hooks: dict[int, Any], hook: Any, first: bool = False) -> Removable
     else:
         hooks[key] = hook
     return RemovableHandle(hooks, key)
+
+
+class ModuleHooks:
+    """The hooks of one module, or those of all modules, each kind in the order in which it runs."""
+
+    def __init__(self) -> None:
+        self.forward_pre: dict[int, tuple[Callable[..., Any], bool]] = {}  # (hook, with_kwargs)
+        self.forward: dict[int, tuple[Callable[..., Any], bool, bool]] = {}  # (hook, with_kwargs, always_call)
+        self.backward_pre: dict[int, Callable[..., Any]] = {}
+        self.backward: dict[int, Callable[..., Any]] = {}
+        self.state_dict_pre: dict[int, Callable[..., Any]] = {}
+        self.state_dict_post: dict[int, Callable[..., Any]] = {}
+        self.load_pre: dict[int, Callable[..., Any]] = {}
+        self.load_post: dict[int, Callable[..., Any]] = {}
+
+
+everywhere: list[ModuleHooks] = []  # the hooks of all modules: what users register, and what watches for a while

@@ -27,7 +27,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 class _State(threading.local):
     recording: bool = True
     inference: bool = False
-    anomaly: bool = False  # whether backward looks for NaN in what each node gives
+    watcher: Any = None  # what is told of each node that backward visits; see core.backward.Watcher
     tracer: Tracer | None = None  # what records a whole function in this thread
     inside: int = 0  # how many traces and transformations are running: compiled functions are then part of them
     forward: Any = None  # the level of forward mode that new tensors belong to

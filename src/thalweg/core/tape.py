@@ -16,13 +16,18 @@ if TYPE_CHECKING:
     from .primitive import Primitive
     from .tensor import Tensor
 
-__all__ = ["LEAF", "NO_PARAMS", "Node", "Outline", "View", "edge_of", "mark_changed", "refresh"]
+__all__ = ["LEAF", "NO_PARAMS", "Node", "Outline", "View", "edge_of", "mark_changed", "now", "refresh"]
 
 # One clock for nodes and in-place changes: a saved value was changed after it was recorded if its cell's stamp is
 # larger than the node's.
 _stamps = itertools.count(1)
 
 NO_PARAMS: dict[str, Any] = {}
+
+
+def now() -> int:
+    """The time on the clock of nodes and in-place changes; it moves on."""
+    return next(_stamps)
 
 
 def mark_changed(x: Tensor) -> None:

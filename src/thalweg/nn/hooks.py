@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..core.hooks import RemovableHandle, add_hook
+from ..core.hooks import ModuleHooks, RemovableHandle, add_hook, everywhere
 from ..core.modes import state
 from ..core.tensor import Tensor
 from ..errors import ArgumentError, AutogradError
@@ -28,27 +28,13 @@ __all__ = [
 ]
 
 
-class ModuleHooks:
-    """The hooks of one module, or those of all modules, each kind in the order in which it runs."""
-
-    def __init__(self) -> None:
-        self.forward_pre: dict[int, tuple[Callable[..., Any], bool]] = {}  # (hook, with_kwargs)
-        self.forward: dict[int, tuple[Callable[..., Any], bool, bool]] = {}  # (hook, with_kwargs, always_call)
-        self.backward_pre: dict[int, Callable[..., Any]] = {}
-        self.backward: dict[int, Callable[..., Any]] = {}
-        self.state_dict_pre: dict[int, Callable[..., Any]] = {}
-        self.state_dict_post: dict[int, Callable[..., Any]] = {}
-        self.load_pre: dict[int, Callable[..., Any]] = {}
-        self.load_post: dict[int, Callable[..., Any]] = {}
-
-
-everywhere: list[ModuleHooks] = []  # empty, or one entry with the hooks of all modules
+_registered = ModuleHooks()  # those of all modules
 
 
 def _global_hooks() -> ModuleHooks:
-    if not everywhere:
-        everywhere.append(ModuleHooks())
-    return everywhere[0]
+    if _registered not in everywhere:
+        everywhere.append(_registered)
+    return _registered
 
 
 def register_module_forward_pre_hook(hook: Callable[..., Any]) -> RemovableHandle:

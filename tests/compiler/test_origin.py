@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 import thalweg as tw
 from thalweg import nn
 from thalweg.core.hooks import everywhere
 from thalweg.core.origin import here, tracking_modules
+from thalweg.nn.hooks import register_module_forward_hook
 
 
 class Twice(nn.Module):
@@ -64,10 +67,8 @@ def test_tracking_ends_also_after_an_error() -> None:
 
     model = nn.Sequential(nn.Linear(2, 2), Broken())
     with tracking_modules():
-        try:
+        with pytest.raises(ValueError, match="broken"):
             model(tw.ones(1, 2))
-        except ValueError:
-            pass
         assert here().scope is None
         model[0](tw.ones(1, 2))
         assert here().scope is None
@@ -77,7 +78,7 @@ def test_tracking_ends_also_after_an_error() -> None:
 def test_a_hook_registered_while_modules_are_tracked_stays() -> None:
     seen = []
     with tracking_modules():
-        handle = nn.modules.module.register_module_forward_hook(lambda module, args, output: seen.append(module))
+        handle = register_module_forward_hook(lambda module, args, output: seen.append(module))
     layer = nn.Linear(2, 2)
     layer(tw.ones(1, 2))
     handle.remove()

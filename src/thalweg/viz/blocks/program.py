@@ -21,6 +21,7 @@ from ...core.tensor import Tensor, wrap
 from ...errors import ArgumentError
 from ...nn.module import Module
 from ...nn.parameter import Parameter
+from ...ops.random import Generator
 
 __all__ = ["Given", "Program", "Role", "traced"]
 
@@ -31,7 +32,8 @@ class Role(Enum):
     ARGUMENT = "argument"
     DATA = "data"  # a tensor from outside that is no parameter
     PARAMETER = "parameter"
-    IMPLICIT = "implicit"  # a buffer, a number, the state of a generator
+    RANDOM = "random"  # the state of a generator
+    IMPLICIT = "implicit"  # a buffer, or a number
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,8 @@ class _Names:
                 self.tensors[id(x)] = name if len(found) == 1 else f"{name}[{i}]"
 
     def given(self, source: Any, arguments: list[Tensor]) -> Given:
+        if isinstance(source, Generator):
+            return Given(Role.RANDOM, "random state")
         if not isinstance(source, Outside):
             return Given(Role.IMPLICIT, "")
         x = source.tensor

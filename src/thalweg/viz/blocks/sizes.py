@@ -14,7 +14,7 @@ LINE = 16.0  # pixels from one line of text to the next
 SIZE, SMALL = 13.0, 11.0  # of letters
 WIDEST = 250.0  # of a line in a block
 PADDING = 14.0  # within a container
-HEADER = 26.0  # of a container, for its title
+HEADER = 16.0  # of a line of a container's title
 DOT, CIRCLE = 4.5, 15.0  # radii of a variable between blocks, and of one that is given or comes out
 
 SYMBOLS = {
@@ -84,7 +84,7 @@ def look_of(unit: Unit) -> Look:
 
 
 def header_of(unit: Unit) -> list[Label]:
-    """The title line of an open container."""
+    """The title lines of an open container."""
     return [Label(title_of(unit), "bold"), *([Label(_count(unit), "small")] if unit.elements else [])]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...compiler.graph import CONSTANT, INPUT, Node
+from ...compiler.graph import INPUT, Node
 from ...core.origin import Scope
 from .program import Program, Role
 
@@ -117,7 +117,7 @@ class _Tree:
         self.program = program
         self.root = Unit("root")
         self.found: dict[Any, Unit] = {}
-        nodes = [n for n in program.graph.nodes() if n.op is not INPUT and n.op is not CONSTANT]
+        nodes = list(_operations(program))
         if program.module is not None:
             for scope in {n.origin.scope.chain()[0]: None for n in nodes if n.origin.scope is not None}:
                 self.root.scope = self.root.scope or scope
@@ -142,6 +142,21 @@ class _Tree:
             parent.children.append(unit)
             self.found[place] = unit
         return self.found[place]
+
+
+def _operations(program: Program) -> Iterator[Node]:
+    """The operations of a program; what is computed from constants and numbers alone is a constant too."""
+    constant: set[Node] = set()
+    for node in program.graph.nodes():
+        given = program.inputs.get(node)
+        if node.op is INPUT:
+            is_constant = given is not None and given.role is Role.IMPLICIT
+        else:
+            is_constant = all(x in constant for x in node.parents())
+        if is_constant:
+            constant.add(node)
+        elif node.op is not INPUT:
+            yield node
 
 
 def _is_atomic(unit: Unit) -> bool:

@@ -1,4 +1,7 @@
-"""Pictures of everything that thalweg draws. ``python examples/gallery.py`` makes docs/gallery.md and its images anew."""
+"""Pictures of everything that thalweg draws.
+
+``python examples/gallery.py`` makes docs/gallery.md and its images anew.
+"""
 
 import importlib.util
 import inspect
@@ -103,6 +106,13 @@ PICTURES = [
 ]
 
 
+HEAD = """# Gallery
+
+Everything here is made by `python examples/gallery.py`, from the code beside each picture. In a notebook a picture
+shows itself; `picture.save("name.svg")` writes it, as `.html` with what can be clicked, or as `.png`.
+"""
+
+
 def code_of(picture):
     """The lines of a function that makes a picture, without its head and docstring."""
     lines = inspect.getsource(picture).splitlines()[2:]
@@ -111,11 +121,7 @@ def code_of(picture):
 
 def page(descriptions):
     """The gallery's text, for pictures by name and what they show in words."""
-    parts = [
-        "# Gallery\n",
-        "Everything here is made by `python examples/gallery.py`, from the code beside each picture. In a notebook a\n"
-        'picture shows itself; `picture.save("name.svg")` writes it, as `.html` with what can be clicked, or as `.png`.\n',
-    ]
+    parts = [HEAD]
     for picture in PICTURES:
         name = picture.__name__
         parts.append(

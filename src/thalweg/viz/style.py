@@ -52,14 +52,16 @@ _RULES = """
 .tw .heat { fill: $s0; shape-rendering: crispEdges; }
 .tw .heat-minus { fill: $s1; shape-rendering: crispEdges; }
 .tw .panel { fill: $panel; stroke: $grid; }
-.tw .node .shape, .tw .node .stack { fill: $block; stroke: $block-edge; stroke-width: 1.5; }
+.tw .node .shape, .tw .stack { fill: $block; stroke: $block-edge; stroke-width: 1.5; }
 .tw .operation .shape { fill: $page; }
-.tw .cost .shape, .tw .cost .stack { fill: $cost; stroke: $cost-edge; }
+.tw .cost .shape, .tw .cost.stack { fill: $cost; stroke: $cost-edge; }
 .tw .group-shape { fill: $group; stroke: $group-edge; stroke-dasharray: 5 3; }
 .tw .variable .shape { fill: $page; stroke: $ink; stroke-width: 1.3; }
 .tw .observed .shape { fill: $observed; }
 .tw .edge { fill: none; stroke: $muted; stroke-width: 1.3; }
 .tw .arrow { fill: $muted; }
+.tw .note { fill: $ink; }
+.tw .now > .shape { stroke: $s1; stroke-width: 4; }
 .tw [role="button"] { cursor: pointer; }
 .tw [role="button"]:focus > .shape { stroke: $s1; stroke-width: 2.5; }
 """

@@ -99,7 +99,7 @@ class Bars(Chart):
 
     def _bar(self, axis: Axis, zero: float, value: float, y: float, thickness: float) -> list[str]:
         end = axis(value) if np.isfinite(value) else zero
-        x, side = (end, "end") if value < 0 else (zero, "start")
+        x, side = (end, "end") if -np.inf < value < 0 else (zero, "start")
         width = max(abs(end - zero), 0.5)
         words = self._words(value)
         size = f'width="{width:.6g}" height="{thickness:.6g}"'

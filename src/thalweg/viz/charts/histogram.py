@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ...errors import ArgumentError
-from .axes import Axis, Floats, LogScale, data_axis, number, numbers
+from .axes import LARGEST, Axis, Floats, LogScale, data_axis, moments, number, numbers
 from .plot import HEIGHT, WIDTH, Chart, amount
 
 __all__ = ["Histogram", "checked_bins", "histogram_edges"]
@@ -64,11 +64,11 @@ class Histogram(Chart):
         self.description = description or self._describe()
 
     def _count(self, values: Floats, bins: int | None) -> tuple[Floats, Floats]:
-        finite = values[np.isfinite(values)]
+        finite = np.clip(values[np.isfinite(values)], -LARGEST, LARGEST)
         self.left_out = values.size - finite.size
         if not finite.size:
             return np.zeros(0), np.zeros(1)
-        self.moments = float(finite.mean()), float(finite.std())
+        self.moments = moments(finite)
         edges = histogram_edges(finite, bins)
         return np.histogram(finite, edges)[0].astype(np.float64), edges
 

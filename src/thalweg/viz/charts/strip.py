@@ -18,7 +18,7 @@ __all__ = ["HistogramSeries"]
 COLUMNS, ROWS = 80, 48  # cells of the strip at most; more histograms are added up, finer bins too
 QUANTILES = (0.05, 0.5, 0.95)
 NAMES = ("5 %", "median", "95 %")
-SIDE = 108  # pixels for the names of the lines and the scale of shades
+SIDE = 114  # pixels for the names of the lines and the scale of shades
 
 
 class HistogramSeries(Chart):

@@ -1,7 +1,13 @@
 """Pictures of models, of gradients and of runs. Each shows itself in a notebook and saves itself."""
 
 from .blocks import Diagram, diagram
+from .charts import Bars, Heatmap, Histogram, HistogramSeries, LineChart, Mark, Scatter, Series
 from .passes import Backprop, backprop
 from .picture import Picture
+from .valley import Landscape, Path, Plane, Profile, Trajectory, descend, landscape, trajectory
 
-__all__ = ["Backprop", "Diagram", "Picture", "backprop", "diagram"]
+__all__ = [
+    "Backprop", "Bars", "Diagram", "Heatmap", "Histogram", "HistogramSeries", "Landscape", "LineChart", "Mark", "Path",
+    "Picture", "Plane", "Profile", "Scatter", "Series", "Trajectory", "backprop", "descend", "diagram", "landscape",
+    "trajectory",
+]  # fmt: skip

@@ -85,13 +85,17 @@ class Chart(Picture):
         left = 12 + widest + 8 + (22 if names[1] else 0)
         return Plot(across.placed(round(left), self.width - right), up.placed(bottom, top))
 
-    def frame(self, plot: Plot, x_label: str, y_label: str) -> list[str]:
-        """Grid lines, their numbers, and the names of the axes."""
+    def frame(self, plot: Plot, x_label: str, y_label: str, *, grid: bool = True) -> list[str]:
+        """Grid lines (or short ones, and a border), their numbers, and the names of the axes."""
         parts = []
         for value in plot.up_ticks():
             y = plot.up(value)
-            parts.append(f'<path class="grid" d="M{plot.left:g} {y:g}H{plot.right:g}"/>')
+            kind, end = ("grid", f"H{plot.right:g}") if grid else ("axis", "h-5")
+            parts.append(f'<path class="{kind}" d="M{plot.left:g} {y:g}{end}"/>')
             parts.append(text(number(value), plot.left - 8, y + 4, anchor="end"))
+        if not grid:
+            border = f"M{plot.left:g} {plot.top:g}H{plot.right:g}V{plot.bottom:g}H{plot.left:g}z"
+            parts.append(f'<path class="axis" d="{border}"/>')
         parts += self.foot(plot)
         parts += self.axis_names(plot, x_label, y_label)
         return parts

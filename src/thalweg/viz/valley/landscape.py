@@ -126,7 +126,7 @@ class Landscape(Relief):
         return "\n".join([
             *self.page(),
             text(f"○ the model's weights, loss {self._centre()}", plot.left, 58),
-            *below, *self.frame(plot, *labels),
+            *below, *self.frame(plot, *labels, grid=False),
             f'<circle class="ring s1" cx="{x:g}" cy="{y:g}" r="5"/>', *numbers,
         ])  # fmt: skip
 

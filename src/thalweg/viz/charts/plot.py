@@ -119,9 +119,10 @@ class Chart(Picture):
             middle = min(max(middle, text_width(name) / 2 + 8), self.width - text_width(name) / 2 - 8)
             parts.append(text(name, middle, self.height - 10, anchor="middle"))
         if y_label:
-            name = shortened(y_label + _scale(plot.up), self.height - 16)
+            end = self.height - (28 if x_label else 8)
+            name = shortened(y_label + _scale(plot.up), end - 8)
             half = text_width(name) / 2
-            y = min(max((plot.top + plot.bottom) / 2, half + 8), self.height - half - 8)
+            y = min(max((plot.top + plot.bottom) / 2, half + 8), end - half)
             parts.append(
                 f'<text x="18" y="{y:g}" text-anchor="middle" transform="rotate(-90 18 {y:g})">{escape(name)}</text>'
             )

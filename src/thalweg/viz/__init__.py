@@ -2,5 +2,6 @@
 
 from .blocks import Diagram, diagram
 from .picture import Picture
+from .summaries import Row, Summary, summary
 
-__all__ = ["Diagram", "Picture", "diagram"]
+__all__ = ["Diagram", "Picture", "Row", "Summary", "diagram", "summary"]

@@ -17,9 +17,9 @@ from ..core.tensor import Tensor
 from ..core.watching import Observer, Watch
 from ..errors import AutogradError
 from ..ops.base import Elementwise
-from .explain.anomalies import Anomaly, in_backward, in_forward
-from .explain.walk import Recorder, Step, array_of
-from .explain.wording import first_bad, outline, place, signature
+from .explaining.anomalies import Anomaly, in_backward, in_forward
+from .explaining.walk import Recorder, Step, array_of
+from .explaining.wording import first_bad, outline, place, signature
 
 __all__ = [
     "check_walk",

@@ -21,8 +21,9 @@ from ...core.tape import LEAF, Node, Outline, edge_of
 from ...core.tensor import Tensor
 from ...core.value import SymbolicValue
 from ...core.watching import Observer, watching
+from ...errors import AutogradError
 
-__all__ = ["Recorder", "Step", "Taken", "array_of", "recorded_walk", "root_memory"]
+__all__ = ["Recorder", "Step", "Taken", "array_of", "parameters_of", "recorded_walk", "root_memory"]
 
 ndarray = np.ndarray
 
@@ -76,14 +77,15 @@ class Step:
 
 
 class Taken:
-    """The user has taken a value off the tape: by ``how``, at ``origin``."""
+    """The user has taken a value off the tape: by ``how``, at ``origin``, at a ``time`` on the walk's clock."""
 
-    __slots__ = ("how", "origin", "source")
+    __slots__ = ("how", "origin", "source", "time")
 
-    def __init__(self, source: Any, how: str, origin: Origin) -> None:
+    def __init__(self, source: Any, how: str, origin: Origin, time: int) -> None:
         self.source = source
         self.how = how
         self.origin = origin
+        self.time = time
 
 
 def array_of(value: Any) -> Any:
@@ -111,6 +113,8 @@ class Recorder(Observer):
         steps: in the order in which they ran.
         roots: the steps, or tensors, that walks of backward began at, or refused to begin at.
         taken_off: what the user has taken off the tape.
+        result: what the function has returned.
+        stopped: whether it has ended at a backward that had nothing to walk.
     """
 
     def __init__(self, leaves: Sequence[Tensor] = ()) -> None:
@@ -125,6 +129,8 @@ class Recorder(Observer):
         self.entered: list[Step] = []
         self.walks: list[int] = []  # of each walk that is running: how many steps had been entered when it began
         self.around: Scope | None = None
+        self.result: Any = None
+        self.stopped = False
         for x in leaves:
             memory = root_memory(x._value)
             self.by_memory[id(memory)] = (x, memory)
@@ -179,7 +185,7 @@ class Recorder(Observer):
 
     def taken(self, x: Tensor, how: str) -> None:
         if x._value.dtype.kind == "f" or how == "__bool__":
-            self.taken_off.append(Taken(self.source_of(x)[0], how, here()))
+            self.taken_off.append(Taken(self.source_of(x)[0], how, here(), next(self.clock)))
 
     def value_of(self, x: Any) -> Any:
         """A value as it is now, safe from later changes."""
@@ -230,6 +236,16 @@ class Recorder(Observer):
 
     def refused(self, x: Tensor) -> None:
         self.roots.append(self.source_of(x)[0])
+        self.stopped = True
+
+    def run(self, function: Callable[[], Any]) -> None:
+        """Call the function and keep its ``result``; a backward that has nothing to walk ends it."""
+        try:
+            result = function()
+            self.result = self.result if result is None else result
+        except AutogradError:
+            if not self.stopped:
+                raise
 
 
 def is_on_tape(source: Any) -> bool:
@@ -249,8 +265,12 @@ def recorded_walk(function: Callable[[], Any], model: Any = None) -> Recorder:
     [('relu', [1.0, 1.0]), ('sum', 1.0)]
     >>> w.grad = None
     """
-    parameters = [] if model is None else [p for _, p in model.named_parameters()]
-    recorder = Recorder(parameters)
+    recorder = Recorder(parameters_of(model))
     with watching(recorder, model):
-        function()
+        recorder.run(function)
     return recorder
+
+
+def parameters_of(model: Any) -> list[Tensor]:
+    """The parameters of a module; none of None."""
+    return [] if model is None else [p for _, p in model.named_parameters()]

@@ -11,7 +11,7 @@ from ...core.tensor import Tensor
 from . import reasons
 from .findings import Blame
 from .paths import Paths, Use
-from .sizes import SUDDEN, is_zero, norm
+from .sizes import SUDDEN, is_zero, norm, rms
 from .walk import Step, is_on_tape
 from .wording import number, scope_words
 
@@ -76,7 +76,7 @@ def zero_factor(paths: Paths, step: Step, position: int) -> Blame:
     seen: set[Any] = set()
     while True:
         source = step.sources[position]
-        if source is None:
+        if source is None or "Dropout" in reasons.kind_of(step):
             return reasons.multiplied_by_zero(step)
         if isinstance(source, Tensor) or source in seen:
             return zero_tensor(paths, step, source)
@@ -92,7 +92,7 @@ def zero_tensor(paths: Paths, step: Step, source: Any) -> Blame:
     if source in paths.names:
         reason = f"{paths.names[source]} is 0 everywhere, so nothing passes to what stands before it"
         return reasons.blame_at(step, reason, "initialise it with small random numbers (nn.init)")
-    reason = "its input from outside is 0 everywhere"
+    reason = f"its {'other factor' if step.name == 'mul' else 'input from outside'} is 0 everywhere"
     return reasons.blame_at(step, reason, "look at the data: their scale, padding, and what was read")
 
 
@@ -205,11 +205,37 @@ def risen(paths: Paths, step: Step, position: int, ratio: float) -> Blame:
     if step.name in ("div", "reciprocal", "rsqrt", "sqrt", "log", "log2", "log10", "pow"):
         reason = f"{words}: it is steep where its input is close to 0"
         return reasons.blame_at(step, reason, "add a small number to it, or clamp it from below")
-    other = _OTHER.get(position)
-    name = paths.names.get(step.sources[other], "") if other is not None and other < len(step.sources) else ""
-    if step.name in reasons.FACTORS:
-        return reasons.blame_at(step, f"{words}: {name or 'its other factor'} is that large", "scale that factor")
-    return reasons.blame_at(step, words, "look at the scale of its inputs")
+    factor = _OTHER.get(position, position) if step.name in reasons.FACTORS else position
+    source = step.sources[factor] if factor < len(step.sources) else None
+    if isinstance(source, Step):
+        return grown(source, f"{words}, as its input is that large")
+    name = paths.names.get(source, "its other factor" if step.name in reasons.FACTORS else "its input")
+    return reasons.blame_at(step, f"{words}: {name} is that large", "scale it, as data are scaled to variance 1")
+
+
+def grown(step: Step, words: str) -> Blame:
+    """Values that have become large in the forward pass: the module where they grow most."""
+    chain: list[tuple[Step, float]] = []
+    source: Any = step
+    seen: set[Step] = set()
+    while isinstance(source, Step) and source not in seen:
+        seen.add(source)
+        sizes = [(rms(v), i) for i, v in enumerate(source.inputs) if isinstance(source.sources[i], (Step, Tensor))]
+        carried = [(size, i) for size, i in sizes if isinstance(source.sources[i], Step)] or sizes[:1]
+        if not carried:
+            break
+        size, place = max(carried)
+        chain.append((source, rms(source.output) / max(size, 1e-300)))
+        source = source.sources[place]
+    if not chain:
+        return reasons.blame_at(step, words, "look at the scale of its inputs")
+    most = max(range(len(chain)), key=lambda i: chain[i][1])
+    whole = float(np.exp(sum(np.log(max(ratio, 1e-300)) for _, ratio in chain)))
+    reason = (
+        f"values grow by a factor of {number(whole)} over {len(chain)} operations, most here, by {number(chain[most][1])}, "
+        "and gradients with them"
+    )
+    return reasons.blame_at(chain[most][0], reason, "normalise, or initialise with smaller weights (nn.init)")
 
 
 def gradual(way: list[Use], ratios: list[float], tiny: bool) -> Blame:

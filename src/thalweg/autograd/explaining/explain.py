@@ -14,12 +14,13 @@ from ...core.tensor import Tensor
 from ...core.watching import watching
 from ...errors import AutogradError
 from ...ops.random import default_generator
-from .blame import blame_for
+from .blame import blame_for, maker
 from .findings import Blame, Explanation, Finding
 from .paths import Paths
 from .reasons import SATURATING
 from .sizes import CANCELLED, SUDDEN, norm, rms, symptoms
-from .walk import Recorder, parameters_of
+from .report import where
+from .walk import Recorder, Step, parameters_of
 
 __all__ = ["explain", "explained", "side_walk"]
 
@@ -100,7 +101,17 @@ def explained(walk: Recorder, model: Any) -> Explanation:
             findings.append(Finding(names[p], tuple(p._value.shape), confirmed, blame, size))
     if not learning:
         findings = [frozen(name, p) for p, name in names.items()] if walk.stopped else []
-    return Explanation(tuple(findings), tuple(notes(findings, len(learning))), len(learning) or len(names))
+    said = [*loss_note(paths), *notes(findings, len(learning))]
+    return Explanation(tuple(findings), tuple(said), len(learning) or len(names))
+
+
+def loss_note(paths: Paths) -> Iterator[str]:
+    """What has made the loss NaN or infinite."""
+    for root in paths.roots:
+        if isinstance(root, Step) and root.output is not None and not np.isfinite(root.output).all():
+            blame = maker(paths, root)
+            if blame is not None:
+                yield f"The loss is {np.asarray(root.output).reshape(-1)[0]}: {where(blame)}: {blame.reason}."
 
 
 def confirm(symptom: str | None, paths: Paths, x: Tensor, gradient: Any) -> str | None:

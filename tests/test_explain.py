@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 import thalweg as tw
 from tests.broken_networks import BROKEN, Broken
+from tests.healthy_networks import HEALTHY
+from thalweg import nn, optim
 from thalweg.autograd.explaining.explain import explain
 
 
@@ -50,3 +55,36 @@ def test_broken_network_compiled(name):
     x, y = batch()
     step = tw.compile(lambda x, y: loss(model, x, y).backward())
     check(case, explain(step, model, x, y))
+
+
+def train(model: nn.Module, loss: Callable[[], Any], steps: int = 30) -> None:
+    optimizer = optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss().backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_silent_about_a_healthy_network(name):
+    tw.manual_seed(0)
+    model, loss = HEALTHY[name]()
+    explanation = explain(loss, model)
+    assert not explanation, str(explanation)
+    assert not explanation.notes
+    step = tw.compile(lambda: loss().backward())
+    explanation = explain(step, model)
+    assert not explanation, str(explanation)
+    train(model, loss)
+    explanation = explain(loss, model)
+    assert not explanation, str(explanation)
+    assert not explanation.notes
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_no_anomaly_in_a_healthy_network(name):
+    tw.manual_seed(0)
+    model, loss = HEALTHY[name]()
+    with tw.autograd.detect_anomaly():
+        train(model, loss, 2)
+        tw.compile(lambda: loss().backward())()

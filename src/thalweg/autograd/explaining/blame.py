@@ -220,7 +220,7 @@ def grown(step: Step, words: str) -> Blame:
     seen: set[Step] = set()
     while isinstance(source, Step) and source not in seen:
         seen.add(source)
-        sizes = [(rms(v), i) for i, v in enumerate(source.inputs) if isinstance(source.sources[i], (Step, Tensor))]
+        sizes = [(rms(v), i) for i, v in enumerate(source.inputs) if v is not None and source.sources[i] is not None]
         carried = [(size, i) for size, i in sizes if isinstance(source.sources[i], Step)] or sizes[:1]
         if not carried:
             break

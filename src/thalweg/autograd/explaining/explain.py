@@ -47,11 +47,17 @@ def side_walk(function: Callable[..., Any], model: Any, args: Any = (), kwargs: 
         state.inside += 1  # compiled functions are part of it
         try:
             recorder.run(partial(function, *args, **(kwargs or {})))
-            if not recorder.roots:
+            if not recorder.roots or _is_new_loss(recorder):
                 recorder.run(_backward_of(recorder.result))
         finally:
             state.inside -= 1
     return recorder
+
+
+def _is_new_loss(recorder: Recorder) -> bool:
+    """Whether the function returned a loss that no walk has begun at: those before were parts of it."""
+    loss = recorder.result
+    return isinstance(loss, Tensor) and loss.requires_grad and recorder.source_of(loss)[0] not in recorder.roots
 
 
 def _backward_of(loss: Any) -> Callable[[], None]:
@@ -123,12 +129,22 @@ def confirm(symptom: str | None, paths: Paths, x: Tensor, gradient: Any) -> str 
     """
     if symptom not in ("tiny", "faint"):
         return symptom
-    terms = sum(norm(s.cotangent) for s, _ in paths.readers(x))
-    if norm(gradient) < CANCELLED * terms and not _is_killed(paths, x):
-        return None
-    if symptom == "tiny":
+    if symptom == "tiny" and not _is_rounding(paths, x, gradient):
         return symptom
     return "tiny" if _is_killed(paths, x) else None
+
+
+def _is_rounding(paths: Paths, x: Tensor, gradient: Any) -> bool:
+    """Whether the terms of a sum on the way have cancelled."""
+    left = gradient
+    for step, i in paths.largest_way(x):
+        terms = [step.cotangents[i]]
+        if i == 2 or step.name in ("expand", "reshape"):  # a bias, or what was broadcast: the rule sums
+            terms.append(step.cotangent)
+        if any(norm(left) < CANCELLED * norm(term) for term in terms):
+            return True
+        left = step.cotangent
+    return False
 
 
 def _is_killed(paths: Paths, x: Tensor) -> bool:

@@ -12,7 +12,7 @@ __all__ = ["CANCELLED", "HUGE", "SUDDEN", "TINY", "is_zero", "norm", "rms", "sum
 TINY = 1e-7  # of the largest gradient of all parameters
 HUGE = 1e6  # times the weights
 SUDDEN = 1e-4  # what one operation leaves of a gradient, if it alone is to blame
-CANCELLED = 1e-5  # of the terms of a gradient, what is left of their sum if it is but rounding
+CANCELLED = 1e-4  # of the terms of a gradient, what is left of their sum if it is but rounding
 
 
 def norm(value: Any) -> float:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-import thalweg as tw
 from tests.broken_networks import BROKEN, Broken
 from tests.healthy_networks import HEALTHY
+
+import thalweg as tw
 from thalweg import nn, optim
 from thalweg.autograd.explaining.explain import explain
 

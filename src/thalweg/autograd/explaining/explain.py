@@ -18,8 +18,8 @@ from .blame import blame_for, maker
 from .findings import Blame, Explanation, Finding
 from .paths import Paths
 from .reasons import SATURATING
-from .sizes import CANCELLED, SUDDEN, norm, rms, symptoms
 from .report import where
+from .sizes import CANCELLED, SUDDEN, norm, rms, symptoms
 from .walk import Recorder, Step, parameters_of
 
 __all__ = ["explain", "explained", "side_walk"]

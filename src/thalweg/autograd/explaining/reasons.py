@@ -57,7 +57,7 @@ def extent(value: Any) -> str:
 def zero_derivative(step: Step, position: int) -> Blame | None:
     """Why no gradient passes a step, apart from a factor that is 0; None if that is it."""
     name, x = step.name, _value(step, position)
-    if step.cotangent is not None and not np.size(step.cotangent) or (x is not None and not x.size):
+    if (step.cotangent is not None and not np.size(step.cotangent)) or (x is not None and not x.size):
         return blame_at(step, "it works on an empty selection, so nothing reaches the loss", "look at the mask or index")
     if name in STAIRCASES:
         return blame_at(step, "its derivative is 0 everywhere: a staircase", SURROGATE, flat=True)

@@ -124,9 +124,7 @@ class SummaryWriter:
         """
         limits, counts = array(bucket_limits).tolist(), array(bucket_counts).tolist()
         if len(limits) != len(counts):
-            raise ArgumentError(
-                f"add_histogram_raw: {len(limits)} limits and {len(counts)} counts; a bucket has both"
-            )
+            raise ArgumentError(f"add_histogram_raw: {len(limits)} limits and {len(counts)} counts; a bucket has both")
         numbers = [values.number(x, "add_histogram_raw: each statistic") for x in (min, max, num, sum, sum_squares)]
         make = tensorboardx("summary").histogram_raw
         self._file().add_summary(make(tag, *numbers, limits, counts), global_step, walltime)

@@ -309,6 +309,14 @@ def test_nodes_of_one_kind_get_numbers(tmp_path):
     assert {"<lambda>/tanh", "<lambda>/tanh_1"} <= set(nodes)
 
 
+def test_graph_of_a_model_that_draws_and_keeps_statistics(tmp_path):
+    model = nn.Sequential(nn.BatchNorm1d(3), nn.Dropout(0.5))
+    nodes = graph_of(tmp_path, model, tw.zeros(5, 3))
+    assert nodes["Sequential/random_state"].op == "Random"
+    assert {"Sequential/1/uniform", "Sequential/0/running_mean"} <= set(nodes)
+    assert model[0].num_batches_tracked == 0
+
+
 def test_graph_that_depends_on_values_is_refused(tmp_path):
     with SummaryWriter(tmp_path) as writer, pytest.raises(TraceError, match=r"test_tensorboard\.py:\d+: a branch"):
         writer.add_graph(lambda x: x if x.sum() > 0 else -x, tw.zeros(2))
@@ -318,13 +326,20 @@ def test_graph_that_depends_on_values_is_refused(tmp_path):
 
 
 def test_embedding(tmp_path):
+    from PIL import Image
+
     points = tw.tensor([[1.0, 2.5], [3.0, 4.0]])
+    pictures = tw.stack([tw.zeros(1, 4, 4), tw.ones(1, 4, 4)])
     with SummaryWriter(tmp_path) as writer:
-        writer.add_embedding(points, ["a", "b"], tw.rand(2, 3, 4, 4), global_step=3, tag="a/b")
+        writer.add_embedding(points, ["a", "b"], pictures, global_step=3, tag="a/b")
     folder = tmp_path / "00003" / "a%2fb"
     assert (folder / "tensors.tsv").read_text() == "1.0\t2.5\n3.0\t4.0\n"
     assert (folder / "metadata.tsv").read_text() == "a\nb\n"
-    assert (folder / "sprite.png").stat().st_size > 0
+    with Image.open(folder / "sprite.png") as image:
+        sprite = np.asarray(image.convert("L"))
+    assert sprite.shape == (8, 8)
+    assert (sprite[:4, 4:] == 255).all()
+    assert sprite.sum() == 255 * 16
     assert 'tensor_path: "00003/a%2fb/tensors.tsv"' in (tmp_path / "projector_config.pbtxt").read_text()
 
 
@@ -333,7 +348,7 @@ def test_embedding(tmp_path):
     [
         ((tw.zeros(3),), r"a matrix \(N, D\), got shape \(3,\)"),
         ((tw.zeros(2, 3), ["a"]), "2 points have 1 labels"),
-        ((tw.zeros(2, 3), None, tw.zeros(2, 3, 4, 5)), r"shape \(2, C, H, H\)"),
+        ((tw.zeros(2, 3), None, tw.zeros(2, 3, 4, 5)), r"shape \(2, 1 or 3, H, H\)"),
     ],
 )
 def test_embedding_that_does_not_fit_is_refused(tmp_path, args, message):

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["add_graph", "graph_message"]
 
 PRODUCER = 22  # of the format of graphs: that of PyTorch's writer
-_TYPES = {
-    "float16": "DT_HALF", "float32": "DT_FLOAT", "float64": "DT_DOUBLE", "uint8": "DT_UINT8", "uint64": "DT_UINT64",
+_TYPES = {  # the format has none for uint64, of which the state of random numbers is
+    "float16": "DT_HALF", "float32": "DT_FLOAT", "float64": "DT_DOUBLE", "uint8": "DT_UINT8",
     "int8": "DT_INT8", "int16": "DT_INT16", "int32": "DT_INT32", "int64": "DT_INT64", "bool": "DT_BOOL",
 }  # fmt: skip
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
+import math
 import struct
-import wave
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,19 @@ import numpy as np
 from ...errors import ArgumentError, ShapeError
 from .package import array, needed, proto, tensorboardx
 
-__all__ = ["audio", "figure", "histogram", "hparams", "image", "number", "scalar", "summary", "tensor", "video"]
+__all__ = [
+    "audio",
+    "figure",
+    "histogram",
+    "hparams",
+    "image",
+    "number",
+    "scalar",
+    "sprite",
+    "summary",
+    "tensor",
+    "video",
+]
 
 
 def summary(tag: str, metadata: Any = None, **content: Any) -> Any:
@@ -118,6 +130,19 @@ def figure(tag: str, x: Any, close: bool) -> Any:
     return image(tag, pixels, "NCHW" if isinstance(x, list) else "CHW")
 
 
+def sprite(x: Any) -> bytes:
+    """Square pictures (N, C, H, H) as one square PNG, row by row, as the projector takes it."""
+    pictures = needed("PIL", "PIL.Image", "label_img", "'thalweg[images]'")
+    n, _, h, w = x.shape
+    side = math.isqrt(max(n - 1, 0)) + 1  # the square root of n, rounded up
+    tiles = np.zeros((side * side, h, w, 3), np.uint8)
+    tiles[:n] = _bytes(x).transpose(0, 2, 3, 1)
+    whole = tiles.reshape(side, side, h, w, 3).swapaxes(1, 2).reshape(side * h, side * w, 3)
+    file = io.BytesIO()
+    pictures.fromarray(whole).save(file, "PNG")
+    return file.getvalue()
+
+
 def video(tag: str, x: Any, fps: float) -> Any:
     """Clips (N, T, C, H, W) side by side, as an animated GIF."""
     pictures = needed("PIL", "PIL.Image", "add_video", "'thalweg[images]'")
@@ -135,6 +160,8 @@ def video(tag: str, x: Any, fps: float) -> Any:
 
 def audio(tag: str, x: Any, sample_rate: int) -> Any:
     """A sound (1, L) or (L,) of numbers from -1 to 1, clipped to these, as a WAV file of 16 bits."""
+    import wave  # it and socket are not needed to import thalweg
+
     samples = array(x).astype(np.float64)
     if samples.size != samples.shape[-1]:
         raise ShapeError(f"add_audio: {tag!r} must have shape (1, L), got {samples.shape}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -47,6 +46,8 @@ class SummaryWriter:
     ) -> None:  # fmt: skip
         tensorboardx("event_file_writer")
         if not log_dir:
+            import socket
+
             log_dir = f"runs/{time.strftime('%b%d_%H-%M-%S')}_{socket.gethostname()}{comment}"
         self.log_dir = os.fspath(log_dir)
         self.purge_step = purge_step
@@ -230,7 +231,7 @@ class SummaryWriter:
         Args:
             mat: the points, of shape (N, D).
             metadata: a label for each, or a row of labels for the columns that ``metadata_header`` names.
-            label_img: a picture for each, of shape (N, C, H, H).
+            label_img: a picture for each, of shape (N, C, H, H), C = 1 or 3.
 
         Raises:
             ShapeError: there are not as many labels or pictures as points, or the pictures are not square.
@@ -241,8 +242,10 @@ class SummaryWriter:
             raise ShapeError(f"add_embedding: the points must form a matrix (N, D), got shape {points.shape}")
         if metadata is not None and len(metadata) != len(points):
             raise ShapeError(f"add_embedding: {len(points)} points have {len(metadata)} labels in metadata")
-        if pictures is not None and (len(pictures) != len(points) or pictures.shape[2] != pictures.shape[3]):
-            raise ShapeError(f"add_embedding: label_img must have shape ({len(points)}, C, H, H), got {pictures.shape}")
+        if pictures is not None and not _fits(pictures, len(points)):
+            raise ShapeError(
+                f"add_embedding: label_img must have shape ({len(points)}, 1 or 3, H, H), got {pictures.shape}"
+            )
         parts = tensorboardx("embedding")
         step = 0 if global_step is None else int(global_step)
         name = tag.replace("%", "%25").replace("/", "%2f").replace("\\", "%5c")
@@ -252,7 +255,7 @@ class SummaryWriter:
         if metadata is not None:
             parts.make_tsv(metadata, str(path), metadata_header=metadata_header)
         if pictures is not None:
-            parts.make_sprite(pictures, str(path))
+            (path / "sprite.png").write_bytes(values.sprite(pictures))
         parts.make_mat(points, str(path))
         parts.append_pbtxt(metadata, pictures, self.log_dir, folder, step, tag)
 
@@ -326,6 +329,16 @@ class SummaryWriter:
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+
+def _fits(pictures: Any, count: int) -> bool:
+    """Whether there are so many square pictures in grey or colour."""
+    return (
+        pictures.ndim == 4
+        and len(pictures) == count
+        and pictures.shape[1] in (1, 3)
+        and pictures.shape[2] == pictures.shape[3]
+    )
 
 
 _histogram = values.histogram  # in the method ``values`` are its argument

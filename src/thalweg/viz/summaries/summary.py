@@ -28,7 +28,8 @@ class Summary:
         parameters, trainable, frozen: how many numbers the parameters hold, each parameter counted once.
         parameter_bytes, buffer_bytes: their memory.
         flops: operations on numbers of one call; a multiplication and an addition count two.
-        kept_bytes: what the call keeps for the backward pass, besides the parameters and the inputs.
+        kept_bytes: what the traced call keeps for the backward pass, besides the parameters and the inputs; eager code
+            keeps about the same, of the loops of recurrent layers more.
     """
 
     def __init__(self, rows: list[Row], depth: int) -> None:

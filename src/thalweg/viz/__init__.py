@@ -1,5 +1,6 @@
 """Pictures of models, of gradients and of runs. Each shows itself in a notebook and saves itself."""
 
+from . import graph_message as _graph_message  # noqa: F401  # which gives the writer its add_graph
 from .blocks import Diagram, diagram
 from .charts import Bars, Heatmap, Histogram, HistogramSeries, LineChart, Mark, Scatter, Series
 from .passes import Backprop, backprop

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ from ..core.watching import Observer, Watch
 from ..errors import AutogradError
 from ..ops.base import Elementwise
 from .explaining.anomalies import Anomaly, in_backward, in_forward
-from .explaining.walk import Recorder, Step, array_of
+from .explaining.walk import Recorder, Step, array_of, origins
 from .explaining.wording import first_bad, outline, place, signature
 
 __all__ = [
@@ -26,12 +25,8 @@ __all__ = [
     "detect_anomaly",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
-    "origins",
     "set_detect_anomaly",
 ]
-
-# Where the nodes were made that were recorded while anomalies were looked for.
-origins: weakref.WeakKeyDictionary[Node, Origin] = weakref.WeakKeyDictionary()
 
 
 class _Detector(Observer):
@@ -195,9 +190,9 @@ class detect_anomaly:  # noqa: N801 - PyTorch's name
     - backward: a NaN in a gradient, an infinity that a derivative makes of a finite gradient. Only what an operation
       hands on counts, not what its rule computes on the way: where a gradient is 0, it stays 0.
 
-    A program of ``tw.compile`` that is called here is first evaluated with NumPy, operation by operation, with the values
-    it is given; it runs, and writes, only if nothing is found. All this takes several times as long: use it to look for
-    an error, not to train.
+    A program of ``tw.compile`` that is called here is first evaluated with NumPy, operation by operation, with the
+    values it is given; it runs, and writes, only if nothing is found. All this takes several times as long: use it to
+    look for an error, not to train.
 
     Args:
         check_nan: False only notes where operations ran, for ``explain``, and checks no values.

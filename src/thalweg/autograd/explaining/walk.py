@@ -8,6 +8,7 @@ differentiation. Where backward passed, a step also has the cotangent of its out
 from __future__ import annotations
 
 import itertools
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,9 +24,12 @@ from ...core.value import SymbolicValue
 from ...core.watching import Observer, watching
 from ...errors import AutogradError
 
-__all__ = ["Recorder", "Step", "Taken", "array_of", "parameters_of", "recorded_walk", "root_memory"]
+__all__ = ["Recorder", "Step", "Taken", "array_of", "origins", "parameters_of", "recorded_walk", "root_memory"]
 
 ndarray = np.ndarray
+
+# Where the nodes were made that were recorded while anomalies were looked for.
+origins: weakref.WeakKeyDictionary[Node, Origin] = weakref.WeakKeyDictionary()
 
 
 class Step:

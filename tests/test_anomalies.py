@@ -79,7 +79,7 @@ OVERFLOWS: dict[str, Callable[[Any], Any]] = {
     "exp gives inf": lambda w: (w * 1000).exp(),
     "div gives nan": lambda w: (w - w) / (w - w),
     "div gives inf": lambda w: w / (w - w),
-    "sub gives nan": lambda w: w / tw.zeros(2) * 0 - w,
+    "sub gives nan": lambda w: (w * 0 + math.inf) - (w * 0 + math.inf),
     "log gives -inf": lambda w: (w - w).log(),
     "mul gives nan": lambda w: tw.tensor([math.inf, 1.0]) * (w - w),
     "mean gives nan": lambda w: w[:0].mean(),
@@ -89,15 +89,12 @@ OVERFLOWS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.* encountered in")
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("words", OVERFLOWS)
 def test_what_makes_them(words, mode):
     w = tw.tensor([1.0, 2.0], requires_grad=True)
-    if words == "sub gives nan":
-        words = "div gives inf"  # where it begins
-    assert message(OVERFLOWS[words if words in OVERFLOWS else "div gives inf"], w, mode=mode).startswith(
-        f"forward: {words} at index ["
-    )
+    assert message(OVERFLOWS[words], w, mode=mode).startswith(f"forward: {words} at index [")
 
 
 HARMLESS: dict[str, Callable[[Any], Any]] = {
@@ -160,7 +157,7 @@ def test_recorded_gradients():
         loss = (w**2.5).sum()
         (slope,) = tw.autograd.grad(loss, w, create_graph=True)
         (second,) = tw.autograd.grad(slope.sum(), w, create_graph=True)
-        with pytest.raises(AutogradError, match="backward: .*returned (inf|nan) values"):
+        with pytest.raises(AutogradError, match=r"backward: .*returned (inf|nan) values"):
             second.sum().backward()
 
 

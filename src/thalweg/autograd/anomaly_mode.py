@@ -65,7 +65,7 @@ class _Detector(Observer):
         if self.check_nan:
             asked = [None if edge is None else dx for edge, dx in zip(edges, cotangents, strict=False)]
             step = Step(node.primitive, node.params, origin_of(node))
-            step.node, step.output = node, array_of(node.output)
+            step.node, step.output, step.called = node, array_of(node.output), here().line
             step.inputs = tuple(map(array_of, node.inputs or ()))
             refuse(in_backward(step, dy, asked))
 
@@ -104,12 +104,11 @@ def backward_words(anomaly: Anomaly) -> str:
     step = anomaly.step
     name = step.primitive.node_name if step.node is None else step.node.name()
     inherited = "" if anomaly.inherited is None else "; the gradient that it was given has one already"
-    called = here().line
     return (
         f"backward: {name} returned {anomaly.kind} values in its output {anomaly.position}, "
         f"{first_bad(anomaly.value, anomaly.bad)}: the gradient of {step.name}, which ran{place(step.origin)}, by its "
         f"input {anomaly.position}; {outline(anomaly.value)}{inherited}{there(anomaly, '; ')}"
-        + (f"; backward was called at {called}" if called else "")
+        + (f"; backward was called at {step.called}" if step.called else "")
         + " (detect_anomaly is on)"
     )
 

@@ -82,20 +82,14 @@ class _Placing:
     def _route_all(self) -> None:
         made: dict[object, Variable] = {v.node: v for v in self.view.variables if v.role == "computed"}
         for v in self.view.variables:
-            home = self._home(v)
+            home = _path(self.view.home(v))
             before = made.get(v.node) if v.role == "result" else None
             if before is not None:
-                self._route(before.key, before.key, self._home(before), v.key, home, arrow=True)
+                self._route(before.key, before.key, _path(self.view.home(before)), v.key, home, arrow=True)
             elif v.producer is not None:
                 self._route(v.producer.key, v.key, _around(v.producer), v.key, home, arrow=v.role == "result")
             for unit in v.consumers:
                 self._route(v.key, v.key, home, unit.key, _around(unit), arrow=True)
-
-    def _home(self, v: Variable) -> list[Unit]:
-        """The containers around a variable: those of what makes it; what comes out stands outside of all."""
-        if v.role == "computed" and v.producer is not None:
-            return _around(v.producer)
-        return [self.view.root]
 
     def _route(self, source: str, value: str, home: list[Unit], target: str, goal: list[Unit], *, arrow: bool) -> None:
         """A line from an item in the innermost container of ``home`` to one in that of ``goal``."""
@@ -156,7 +150,7 @@ class _Placing:
         for child in unit.children:
             boxes[child.key] = self._box(child)
         for v in self.view.variables:
-            if self._home(v)[-1] is unit:
+            if self.view.home(v) is unit:
                 boxes[v.key] = self._circle(v)
         for pair in pairs:
             for end in pair:
@@ -176,14 +170,14 @@ class _Placing:
         width = 0.0
         if unit is not self.view.root:
             labels = header_of(unit)
-            width = sum(label.width for label in labels) + 10 * len(labels)
+            width = max(label.width for label in labels)
             if self.down:
-                lead += HEADER
+                lead += HEADER * len(labels)
                 ports = [y for key, (_, y) in found.places.items() if key.startswith("in:")]
                 if ports:  # the title stands where no line comes in
-                    side = max(pad, width + 12 - min(ports))
+                    side = max(pad, width + 24 - min(ports))
             else:
-                side += HEADER
+                side += HEADER * len(labels)
         length, breadth = found.length + lead + pad, found.breadth + side + pad
         if self.down:
             breadth = max(breadth, width + 2 * pad)
@@ -247,13 +241,17 @@ class _Placing:
         return self._box(unit)
 
 
+def _path(unit: Unit) -> list[Unit]:
+    """The containers around a container, from the outermost, and itself."""
+    found = [unit]
+    while found[-1].parent is not None:
+        found.append(found[-1].parent)
+    return found[::-1]
+
+
 def _around(unit: Unit) -> list[Unit]:
     """The containers around a unit, from the outermost."""
-    found: list[Unit] = []
-    while unit.parent is not None:
-        unit = unit.parent
-        found.append(unit)
-    return found[::-1]
+    return _path(unit)[:-1]
 
 
 def _item(end: str) -> str:

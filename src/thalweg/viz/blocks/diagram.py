@@ -16,7 +16,7 @@ from .folding import fold
 from .page import interactive
 from .program import Program, traced
 from .sizes import title_of
-from .units import Unit, tree_of
+from .units import Unit, is_layer, tree_of
 from .view import View
 
 __all__ = ["Diagram", "diagram"]
@@ -86,7 +86,7 @@ class Diagram(Picture):
         self, program: Program, depth: int | None, direction: Direction, repeats: bool, title: str | None
     ) -> None:
         self.direction: Direction = direction
-        if depth == 0:
+        if depth == 0 or (program.module is not None and is_layer(type(program.module), program.module.children())):
             program.module = None
         self.program = program
         self.root = tree_of(program)
@@ -104,11 +104,12 @@ class Diagram(Picture):
     def body(self) -> str:
         return self.body_of(self.view, self.layout)
 
-    def body_of(self, view: View, layout: Layout) -> str:
-        """The elements of a view of this diagram."""
+    def body_of(self, view: View, layout: Layout, step: int | None = None, at_work: str = "") -> str:
+        """The elements of a view of this diagram; of a pass through it, what is known after ``step`` steps."""
+        elements = drawn(view, layout, self.direction, step, at_work)
         return (
             f'<text class="title" x="{MARGIN + 6:g}" y="24">{escape(self.title)}</text>\n'
-            f'<g transform="translate({MARGIN:g} {TITLE:g})">\n{drawn(view, layout, self.direction)}\n</g>'
+            f'<g transform="translate({MARGIN:g} {TITLE:g})">\n{elements}\n</g>'
         )
 
     def size_of(self, layout: Layout) -> tuple[float, float]:

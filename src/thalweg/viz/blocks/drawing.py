@@ -22,24 +22,30 @@ ARROW = 7.0
 STACK = 4.0  # how far the blocks behind show that a block stands for several
 
 
-def drawn(view: View, layout: Layout, direction: Direction) -> str:
-    """The SVG elements of a picture; it begins at (0, 0)."""
-    return _Drawing(view, layout, direction).text()
+def drawn(view: View, layout: Layout, direction: Direction, step: int | None = None, at_work: str = "") -> str:
+    """The SVG elements of a picture; it begins at (0, 0).
+
+    Of a pass through the diagram only what is known after ``step`` steps is written, and the unit with the key
+    ``at_work`` is marked.
+    """
+    return _Drawing(view, layout, direction, step, at_work).text()
 
 
 class _Drawing:
-    def __init__(self, view: View, layout: Layout, direction: Direction) -> None:
+    def __init__(self, view: View, layout: Layout, direction: Direction, step: int | None, at_work: str) -> None:
         self.view, self.layout, self.down = view, layout, direction == "down"
+        self.step, self.at_work = step, at_work
 
     def text(self) -> str:
-        parts = []
-        for unit in self.view.root.children:
-            parts += self.unit(unit)
+        parts = self.inside(self.view.root)
         for edge in self.layout.edges:
             parts += self.edge(edge)
-        for v in self.view.variables:
-            parts += self.variable(v)
         return "\n".join(parts)
+
+    def inside(self, unit: Unit) -> list[str]:
+        """The units and variables in an open container."""
+        parts = [part for child in unit.children for part in self.unit(child)]
+        return parts + [part for v in self.view.variables if self.view.home(v) is unit for part in self.variable(v)]
 
     # -- units --------------------------------------------------------------------------------------------
 
@@ -48,30 +54,32 @@ class _Drawing:
         if not self.view.is_open(unit):
             return self.block(unit, frame)
         parts = [
+            *(_rectangle("group-shape", frame, STACK * k) for k in (2, 1) if unit.repeats > 1),
             f'<g class="group" data-id="{unit.key}"{_clickable(unit, opened=True)}>',
-            *(_rectangle("stack group-shape", frame, STACK * k) for k in (2, 1) if unit.repeats > 1),
             _rectangle("shape group-shape", frame, 0.0),
         ]
-        x = frame.x + PADDING
-        for label in header_of(unit):
-            parts.append(_text(label, x, frame.y + HEADER - 8, "start"))
-            x += label.width + 10
-        for child in unit.children:
-            parts += self.unit(child)
-        return [*parts, "</g>"]
+        for i, label in enumerate(header_of(unit)):
+            parts.append(_text(label, frame.x + PADDING - 2, frame.y + 18 + i * HEADER, "start"))
+        return [*parts, *self.inside(unit), "</g>"]
 
     def block(self, unit: Unit, frame: Frame) -> list[str]:
         look = look_of(unit)
         cost = is_cost(unit, self.view)
         kind = "cost" if cost else "operation" if unit.op is not None else "block"
-        parts = [f'<g class="node {kind}" data-id="{unit.key}"{_clickable(unit, opened=False)}>']
-        parts += [self.outline(frame, "stack", STACK * k, cost) for k in (2, 1) if unit.repeats > 1]
+        parts = [self.outline(frame, f"{kind} stack", STACK * k, cost) for k in (2, 1) if unit.repeats > 1]
+        kind += " now" if unit.key == self.at_work else ""
+        parts.append(f'<g class="node {kind}" data-id="{unit.key}"{_clickable(unit, opened=False)}>')
         parts.append(self.outline(frame, "shape", 0.0, cost))
         y = frame.y + 6 + 12
         for label in look.labels:
-            parts.append(_text(label, frame.x + frame.width / 2, y, "middle"))
+            if self.knows(label):
+                parts.append(_text(label, frame.x + frame.width / 2, y, "middle"))
             y += LINE
         return [*parts, "</g>"]
+
+    def knows(self, label: Label) -> bool:
+        """Whether a line is known by now."""
+        return self.step is None or label.since <= self.step
 
     def outline(self, frame: Frame, kind: str, shift: float, cost: bool) -> str:
         """A block's outline: a rectangle for a cost, else rounded where the output leaves."""
@@ -91,22 +99,24 @@ class _Drawing:
     def variable(self, v: Variable) -> list[str]:
         x, y = self.layout.centres[v.key]
         shape = variable_labels(v, self.view)
-        spoken = f"{v.name} {v.type}".strip()
+        spoken = escape(f"{v.role} variable {v.name}".strip() + f", {v.type}", quote=True)
         parts = [
-            f'<g class="variable {v.role}" data-id="{v.key}">',
-            f"<title>{escape(f'{v.role} variable {spoken}')}</title>",
+            f'<g class="node variable {v.role}" data-id="{v.key}" aria-label="{spoken}">',
             f'<circle class="shape" cx="{_n(x)}" cy="{_n(y)}" r="{_n(shape.radius)}"/>',
         ]
         if shape.inside:
             parts.append(_text(Label(shape.inside, "bold"), x, y + 4.5, "middle"))
+        parts.append("</g>")
         count = len(shape.beside)
         for i, label in enumerate(shape.beside):
+            if not self.knows(label):
+                continue
             if self.down:
                 top = y - (count - 1) * LINE / 2 + 4
                 parts.append(_text(label, x + shape.radius + 6, top + i * LINE, "start", "edge-label"))
             else:
                 parts.append(_text(label, x, y + shape.radius + LINE - 2 + i * LINE, "middle", "edge-label"))
-        return [*parts, "</g>"]
+        return parts
 
     # -- lines --------------------------------------------------------------------------------------------
 
@@ -155,6 +165,7 @@ def _rectangle(kind: str, frame: Frame, shift: float) -> str:
 def _text(label: Label, x: float, y: float, anchor: str, kind: str = "") -> str:
     classes = " ".join(c for c in (kind, label.style) if c)
     named = f' class="{classes}"' if classes else ""
+    named += f' data-since="{label.since}"' if label.since else ""
     return f'<text{named} x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}">{escape(label.text)}</text>'
 
 

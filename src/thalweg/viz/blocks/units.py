@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...compiler.graph import CONSTANT, INPUT, Node
+from ...compiler.graph import INPUT, Node
 from ...core.origin import Scope
 from .program import Program, Role
 
-__all__ = ["Parameter", "Unit", "Variable", "tree_of"]
+__all__ = ["Note", "Parameter", "Unit", "Variable", "is_layer", "tree_of"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,14 @@ class Parameter:
     name: str
     shape: tuple[int, ...]
     size: int
+
+
+@dataclass(frozen=True)
+class Note:
+    """A line of text at a variable or in a block, and the step of a pass from which it is known."""
+
+    text: str
+    since: int = 0
 
 
 @dataclass(eq=False)
@@ -35,7 +43,7 @@ class Variable:
     name: str
     producer: Unit | None
     consumers: list[Unit]
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     @property
     def type(self) -> str:
@@ -67,7 +75,7 @@ class Unit:
     parameters: list[Parameter] = field(default_factory=list)
     elements: int = 0  # of all parameters in it, each counted once
     repeats: int = 1
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     @property
     def kind(self) -> str:
@@ -117,7 +125,7 @@ class _Tree:
         self.program = program
         self.root = Unit("root")
         self.found: dict[Any, Unit] = {}
-        nodes = [n for n in program.graph.nodes() if n.op is not INPUT and n.op is not CONSTANT]
+        nodes = list(_operations(program))
         if program.module is not None:
             for scope in {n.origin.scope.chain()[0]: None for n in nodes if n.origin.scope is not None}:
                 self.root.scope = self.root.scope or scope
@@ -144,14 +152,33 @@ class _Tree:
         return self.found[place]
 
 
+def _operations(program: Program) -> Iterator[Node]:
+    """The operations of a program; what is computed from constants and numbers alone is a constant too."""
+    constant: set[Node] = set()
+    for node in program.graph.nodes():
+        given = program.inputs.get(node)
+        if node.op is INPUT:
+            is_constant = given is not None and given.role is Role.IMPLICIT
+        else:
+            is_constant = all(x in constant for x in node.parents())
+        if is_constant:
+            constant.add(node)
+        elif node.op is not INPUT:
+            yield node
+
+
 def _is_atomic(unit: Unit) -> bool:
     """Whether a unit is one block: an operation, or a layer of the library that calls no other module."""
     if unit.op is not None:
         return True
     if unit.scope is None or unit.parent is None:
         return False
-    calls_others = any(child.op is None for child in unit.children)
-    return not calls_others and unit.scope.type.__module__.startswith("thalweg.")
+    return is_layer(unit.scope.type, [child for child in unit.children if child.op is None])
+
+
+def is_layer(cls: type, inner: Iterable[Any]) -> bool:
+    """Whether a module is a layer of the library, and no container of others."""
+    return cls.__module__.startswith("thalweg.") and not any(True for _ in inner)
 
 
 def _name_parameters(root: Unit, program: Program) -> None:

@@ -44,6 +44,12 @@ class View:
             unit = unit.parent
         return shown
 
+    def home(self, v: Variable) -> Unit:
+        """The container that a variable stands in: that of what makes it; what is given or comes out is outside."""
+        if v.role == "computed" and v.producer is not None and v.producer.parent is not None:
+            return v.producer.parent
+        return self.root
+
     def units(self) -> Iterator[Unit]:
         """The visible units, each before what it contains."""
         stack = [self.root]

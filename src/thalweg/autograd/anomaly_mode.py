@@ -16,6 +16,7 @@ from ..core.tensor import Tensor
 from ..core.watching import Observer, Watch
 from ..errors import AutogradError
 from ..ops.base import Elementwise
+from ..ops.broadcast import broadcasts
 from .explaining.anomalies import Anomaly, in_backward, in_forward
 from .explaining.walk import Recorder, Step, array_of, origins
 from .explaining.wording import first_bad, outline, place, signature
@@ -107,25 +108,24 @@ def backward_words(anomaly: Anomaly) -> str:
     return (
         f"backward: {name} returned {anomaly.kind} values in its output {anomaly.position}, "
         f"{first_bad(anomaly.value, anomaly.bad)}: the gradient of {step.name}, which ran{place(step.origin)}, by its "
-        f"input {anomaly.position}; {outline(anomaly.value)}{inherited}{there(anomaly, '; ')}"
+        f"input {anomaly.position}; the gradient is {outline(anomaly.value)}{inherited}{there(anomaly, '; ')}"
         + (f"; backward was called at {step.called}" if step.called else "")
         + " (detect_anomaly is on)"
     )
 
 
 def there(anomaly: Anomaly, before: str = "") -> str:
-    """What the inputs of an elementwise operation are at the first bad place."""
-    index = np.unravel_index(int(np.argmax(anomaly.bad)), anomaly.value.shape)
-    known = [(i, x) for i, x in enumerate(anomaly.step.inputs) if x is not None]
-    if not known or not isinstance(anomaly.step.primitive, Elementwise):
+    """What an elementwise operation was given, or else what it gave, at the first bad place."""
+    step = anomaly.step
+    if not isinstance(step.primitive, Elementwise):
         return ""
-    parts = []
-    for i, x in known:
-        try:
-            parts.append(f"input {i} is {np.broadcast_to(x, anomaly.value.shape)[index]}")
-        except ValueError:  # of another shape, as an input that was broadcast is to the gradient by the other
-            continue
-    return before + ", ".join(parts) + " there" if parts else ""
+    index = np.unravel_index(int(np.argmax(anomaly.bad)), anomaly.value.shape)
+    given = [(f"input {i}", x) for i, x in enumerate(step.inputs) if x is not None]
+    if not given and anomaly.position >= 0 and step.output is not None:
+        given = [("its output", step.output)]
+    fitting = [(name, x) for name, x in given if broadcasts(np.shape(x), anomaly.value.shape)]
+    parts = [f"{name} is {np.broadcast_to(x, anomaly.value.shape)[index]}" for name, x in fitting]
+    return f"{before}{', '.join(parts)} there" if parts else ""
 
 
 def check_walk(walk: Recorder) -> None:

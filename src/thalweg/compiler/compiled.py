@@ -8,17 +8,21 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..autograd.anomaly_mode import check_walk, is_anomaly_check_nan_enabled, is_anomaly_enabled
+from ..autograd.explaining import Explanation, explain
 from ..core.dtypes import get_default_dtype
 from ..core.modes import state
 from ..core.structure import parts
 from ..core.tape import LEAF
 from ..core.tensor import Tensor
 from ..core.value import SymbolicValue
-from ..errors import CompileError, TraceError
+from ..errors import ArgumentError, CompileError, TraceError
+from ..nn.module import Module
 from .arguments import ArgumentGuards
 from .graph import Graph
 from .guards import held_by, same_objects
@@ -28,6 +32,7 @@ from .trace import record
 from .variables import Surroundings, python_random_states
 
 if TYPE_CHECKING:
+    from ..autograd.explaining.walk import Recorder
     from .profile import Profile
 
 __all__ = ["Compiled"]
@@ -55,7 +60,7 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if state.inside:  # part of a larger compiled function, or of one that is being differentiated or batched
-            return self.function(*args, **kwargs)
+            return self._called_within(args, kwargs)
         if self.check:
             return self._checked(args, kwargs)
         if not kwargs and all(type(x) is Tensor for x in args) and len(set(map(id, args))) == len(args):
@@ -84,7 +89,8 @@ class Compiled:
         """
         from .epoch import run_epoch
 
-        return run_epoch(self, iter(loader) if self.check else loader, progress)  # checked call by call
+        call_by_call = self.check or state.examined
+        return run_epoch(self, iter(loader) if call_by_call else loader, progress)
 
     @property
     def graph(self) -> Text:
@@ -119,6 +125,19 @@ class Compiled:
 
         return profile(*self._resolved(args, kwargs))
 
+    def explain(self, *args: Any, model: Any = None, **kwargs: Any) -> Explanation:
+        """Which parameters get no gradient that they can learn from in a call with these arguments, and why.
+
+        ``model`` is the module that is looked at; the one that the function uses, if it is one. Nothing is changed;
+        see ``tw.autograd.explain``.
+
+        Raises:
+            ArgumentError: the function uses no module, or several, and ``model`` is not given.
+        """
+        if model is None:
+            model = _only_module(Surroundings(self.function, [*args, *kwargs.values()]).modules)
+        return explain(self, model, *args, **kwargs)
+
     def program_for(self, args: tuple[Any, ...]) -> Program:
         """The program that a call with these arguments would run."""
         return self._resolved(args, {})[0]
@@ -136,6 +155,31 @@ class Compiled:
         from .checking import checked_call
 
         return checked_call(self, args, kwargs)
+
+    def _called_within(self, args: Any, kwargs: Any) -> Any:
+        """A call that is part of something that is being traced or transformed, or that is looked at for anomalies.
+
+        For these the values are checked; then the program runs.
+        """
+        if state.inside > state.examined or not is_anomaly_enabled():
+            return self.function(*args, **kwargs)
+        if is_anomaly_check_nan_enabled():
+            check_walk(self.recorded_walk(args, kwargs))
+        if self.check:
+            return self._checked(args, kwargs)
+        program, tensors, floats = self._resolved(args, kwargs)
+        return program(tensors, floats)
+
+    def recorded_walk(self, args: Any = (), kwargs: Any = MappingProxyType({}), model: Any = None) -> Recorder:
+        """What a call computes, step by step, with the values of now; nothing is changed.
+
+        ``model`` gives the modules their names. See ``autograd.explaining.walk.Step``.
+        """
+        from .examined import examined_walk
+
+        tensors: list[Tensor] = []
+        _signature((args, kwargs), tensors, [])
+        return examined_walk(self.function, args, kwargs, tensors, model)
 
     def _newest_program(self) -> Program:
         if self._newest is None:
@@ -241,6 +285,16 @@ def _signature(value: Any, tensors: list[Tensor], floats: list[float]) -> Any:
             "pass tw.from_numpy(array)"
         )
     return _Identity(value)
+
+
+def _only_module(modules: list[Module]) -> Module:
+    """The outermost module with parameters."""
+    inner = {part for m in modules for part in m.modules() if part is not m}
+    outer = [m for m in modules if m not in inner and any(True for _ in m.parameters())]
+    if len(outer) != 1:
+        names = ", ".join(type(m).__name__ for m in outer) or "none"
+        raise ArgumentError(f"explain: the function must use one module with parameters, found {names}; pass model=")
+    return outer[0]
 
 
 class _Identity:

@@ -61,7 +61,7 @@ _RULES = """
 .tw .cost .shape, .tw .cost.stack { fill: $cost; stroke: $cost-edge; }
 .tw .group-shape { fill: $group; stroke: $group-edge; stroke-dasharray: 5 3; }
 .tw .variable .shape { fill: $page; stroke: $ink; stroke-width: 1.3; }
-.tw .observed .shape { fill: $observed; }
+.tw .observed .shape, .tw .kept .shape { fill: $observed; }
 .tw .edge { fill: none; stroke: $muted; stroke-width: 1.3; }
 .tw .arrow { fill: $muted; }
 .tw .note { fill: $ink; }

@@ -62,6 +62,10 @@ class Chart(Picture):
         self.width = float(width)
         self.height = float(height)
 
+    def __str__(self) -> str:
+        """The chart in words."""
+        return self.description
+
     def page(self) -> list[str]:
         """The background, which the picture brings along, and the title."""
         w, h = self.width, self.height

@@ -108,17 +108,19 @@ def backpropagation_halfway():
     return viz.backprop(model, nn.CrossEntropyLoss(), x, y, lr=0.05, step=5)
 
 
-def fitting_a_line():
-    """A line is fitted to points: by all of them at once, by batches, and by one point at a time."""
-    tw.manual_seed(1)
-    x = tw.randn(100, 1) + 0.8
-    y = 1.5 * x - 0.7 + 0.5 * tw.randn(100, 1)
+def descent():
+    """The lecture's figure: level curves of a linear model's cost, and three ways down."""
+    tw.manual_seed(0)
+    x = tw.randn(200, 1)
+    y = 2 * x - 1 + 0.3 * tw.randn(200, 1)
     model = nn.Linear(1, 1)
-    model.load_state_dict({"weight": tw.tensor([[-1.0]]), "bias": tw.tensor([2.0])})
-    return viz.trajectory(model, nn.MSELoss(), (x, y), lr=0.1, steps=60, title="Fitting a line")
+    with tw.no_grad():
+        model.weight.fill_(-1.5)
+        model.bias.fill_(2.0)
+    return viz.trajectory(model, nn.MSELoss(), (x, y), lr=0.05, steps=60)
 
 
-def rosenbrocks_valley():
+def valley():
     """Three optimisers from one point, in a valley whose floor is nearly flat."""
 
     def rosenbrock(x, y):
@@ -136,19 +138,25 @@ def rosenbrocks_valley():
     )
 
 
-def descents_of_the_digits_network():
-    """6,700 weights seen in two dimensions: the plane in which the three paths vary most."""
+def main_directions():
+    """A network of 1,610 weights on the digits: the plane of the two main directions of its paths."""
     tw.manual_seed(0)
-    model = nn.Sequential(nn.Linear(64, 60), nn.ReLU(), nn.Linear(60, 40), nn.ReLU(), nn.Linear(40, 10))
-    return viz.trajectory(
-        model, nn.CrossEntropyLoss(), Digits("train"), lr=0.1, steps=200, points=41, title="The digits network learns"
-    )
+    model = nn.Sequential(nn.Linear(64, 20), nn.Tanh(), nn.Linear(20, 10))
+    x, y = Digits("train")[:500]
+    return viz.trajectory(model, nn.CrossEntropyLoss(), (x, y), lr=0.1, steps=150)
 
 
-def landscape_of_the_digits_network():
-    """The loss around the trained weights, along two random directions that go by the norms of the units' weights."""
-    model = trained_network()
-    return viz.landscape(model, nn.CrossEntropyLoss(), Digits("train"), title="Around the trained digits network")
+def landscape():
+    """The loss around the weights of a trained network, along two random directions of its filters' lengths."""
+    tw.manual_seed(0)
+    model, criterion = nn.Sequential(nn.Linear(64, 40), nn.Tanh(), nn.Linear(40, 10)), nn.CrossEntropyLoss()
+    x, y = Digits("train")[:]
+    optimizer = tw.optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(60):
+        optimizer.zero_grad()
+        criterion(model(x), y).backward()
+        optimizer.step()
+    return viz.landscape(model, criterion, (x, y))
 
 
 def loss_curves():
@@ -186,10 +194,10 @@ PICTURES = [
     rosenbrock,
     backpropagation,
     backpropagation_halfway,
-    fitting_a_line,
-    rosenbrocks_valley,
-    descents_of_the_digits_network,
-    landscape_of_the_digits_network,
+    descent,
+    valley,
+    main_directions,
+    landscape,
     loss_curves,
     confusion_matrix,
     weights_of_the_first_layer,

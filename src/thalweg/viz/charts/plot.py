@@ -18,6 +18,7 @@ EDGE = 24  # free at the right
 PITCH = 44  # pixels between ticks on a vertical axis, about
 LINE = 18  # pixels from one line of text to the next
 TITLE_SIZE = 16
+TITLE_ROOM = 38  # pixels from the upper edge that the title takes
 
 
 @dataclass(frozen=True)
@@ -124,9 +125,9 @@ class Chart(Picture):
             parts.append(text(name, middle, self.height - 10, anchor="middle"))
         if y_label:
             end = self.height - (28 if x_label else 8)
-            name = shortened(y_label + _scale(plot.up), end - 8)
+            name = shortened(y_label + _scale(plot.up), end - TITLE_ROOM)
             half = text_width(name) / 2
-            y = min(max((plot.top + plot.bottom) / 2, half + 8), end - half)
+            y = min(max((plot.top + plot.bottom) / 2, half + TITLE_ROOM), end - half)
             parts.append(
                 f'<text x="18" y="{y:g}" text-anchor="middle" transform="rotate(-90 18 {y:g})">{escape(name)}</text>'
             )

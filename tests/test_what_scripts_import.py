@@ -80,7 +80,7 @@ def test_detect_anomaly_names_the_first_operation():
         return x.grad
 
     assert math.isnan(backward()[0].item())
-    with tw.autograd.detect_anomaly(), pytest.raises(AutogradError, match="SqrtBackward returned nan values"):
+    with tw.autograd.detect_anomaly(), pytest.raises(AutogradError, match="sqrt gives nan at index"):
         backward()
     with tw.autograd.set_detect_anomaly(True):
         x = tw.tensor(4.0, requires_grad=True)

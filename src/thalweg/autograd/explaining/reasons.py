@@ -53,7 +53,8 @@ def extent(value: Any) -> str:
         return "no values"
     if value.size == 1:
         return number(float(value.reshape(-1)[0]))
-    return f"between {number(float(np.min(value)))} and {number(float(np.max(value)))}"
+    low, high = number(float(np.min(value))), number(float(np.max(value)))
+    return f"between {low} and {high}" if low != high else f"all {low}"
 
 
 # -- gradients that end -----------------------------------------------------------------------------------

@@ -46,6 +46,8 @@ def groups(explanation: Explanation) -> list[tuple[str, Blame, list[Finding]]]:
 def heading(explanation: Explanation) -> str:
     """One sentence for all."""
     n, count = len(explanation.findings), explanation.count
+    if not count:
+        return "The model has no parameters that are to learn."
     if not n:
         return f"All {count} parameters have a gradient that they can learn from."
     return f"{n} of {count} parameters have no gradient that they can learn from."

@@ -17,8 +17,9 @@ from ...core.backward import walk
 from ...core.modes import state
 from ...core.origin import NOWHERE, Origin, Scope
 from ...core.primitive import Primitive
-from ...core.tape import Node, Outline, edge_of
+from ...core.tape import LEAF, Node, Outline, edge_of
 from ...core.tensor import Tensor
+from ...errors import AutogradError
 from .walk import Recorder, Step, array_of, origins, parameters_of
 
 __all__ = ["TapeWalk", "tape_walk"]
@@ -138,12 +139,17 @@ def _without_hooks(nodes: list[Node], leaves: list[Tensor]) -> Iterator[None]:
 def tape_walk(loss: Tensor, model: Any) -> TapeWalk:
     """The tape of ``loss`` as a walk, with cotangents if they can be had; nothing is changed."""
     found = TapeWalk(model)
+    nodes = nodes_of(loss)
+    if any(edge is LEAF for node in nodes for edge in node.edges):
+        raise AutogradError(
+            "explain: this loss was returned by a compiled function, which keeps no tape; call "
+            "explain(function, model, *args) with the function itself"
+        )
     if edge_of(loss) is None:
         found.refused(loss)
         return found
     found.read(loss)
     if not found.freed:
-        nodes = nodes_of(loss)
         leaves = list({edge: None for node in nodes for edge in node.edges if isinstance(edge, Tensor)})
         watcher, state.watcher = state.watcher, found
         found.roots.clear()  # the walk tells them

@@ -94,7 +94,9 @@ def grown(step: Step) -> Blame | None:
 
 
 def gradual(way: list[Use], ratios: list[float], tiny: bool) -> Blame:
-    """A gradient that falls or rises little by little: the module where it does so most."""
+    """A gradient that falls or rises little by little: the module on its way where it does so most."""
+    if len(way) > 1:
+        way, ratios = way[1:], ratios[1:]  # without the step that reads the parameter: that is where it arrives
     modules: dict[str, float] = {}
     example: dict[str, Step] = {}
     for (step, _), ratio in zip(way, ratios, strict=True):

@@ -392,7 +392,7 @@ class Forgetful(nn.Module):
         return self.inner(x)
 
 
-@broken(all_of("extra.weight extra.bias", "missing"), "", "extra was not called", module="extra")
+@broken(all_of("extra.weight extra.bias", "missing"), "", "was not called", module="extra (Linear)")
 def never_called() -> tuple[Any, Loss]:
     return Forgetful(), mse
 
@@ -409,7 +409,7 @@ class Tables(nn.Module):
         return self.used(words)
 
 
-@broken({"other.weight": "missing"}, "", "other was not called", module="other")
+@broken({"other.weight": "missing"}, "", "was not called", module="other (Embedding)")
 def table_not_used() -> tuple[Any, Loss]:
     return Tables(), lambda model, x, y: F.mse_loss(model(tw.arange(16)), y)
 

@@ -63,10 +63,14 @@ def ended(paths: Paths, step: Step, position: int) -> Blame:
     if blame is not None:
         return blame
     other = OTHER.get(position)
-    if other is None or other >= len(step.inputs) or not reasons.is_all_zero(step.inputs[other]):
+    if other is None or other >= len(step.inputs) or not _is_factor_zero(step, other):
         reason = "its other factor is 0 wherever the gradient arrives"
         return reasons.blame_at(step, reason, "look at that factor: units that are dead, or a mask")
     return zero_factor(paths, step, other)
+
+
+def _is_factor_zero(step: Step, position: int) -> bool:
+    return step.inputs[position] is not None and is_zero(step.inputs[position])
 
 
 def zero_factor(paths: Paths, step: Step, position: int) -> Blame:

@@ -129,9 +129,8 @@ def put_back(model: Any) -> Iterator[None]:
 
 def explained(walk: Recorder, model: Any) -> Explanation:
     """What a recorded walk says of the parameters of a model."""
-    names = {p: name for name, p in model.named_parameters()}
-    learning = [p for p in names if p.requires_grad and p._value.size]
-    paths = Paths(walk, names)
+    paths = Paths(walk, model)
+    learning = [p for p in paths.names if p.requires_grad and p._value.size]
     gradients = [paths.gradient(p) for p in learning]
     found = symptoms([paths.value(p) for p in learning], gradients)
     findings = []
@@ -140,25 +139,24 @@ def explained(walk: Recorder, model: Any) -> Explanation:
         if confirmed is not None:
             guessing = confirmed == "missing" and isinstance(walk, TapeWalk)
             blame = guess(confirmed, paths, p) if guessing else blame_for(confirmed, paths, p)
-            findings.append(_finding(names[p], p, confirmed, g, blame))
+            findings.append(_finding(paths.names[p], p, confirmed, g, blame))
     return _summed_up(findings, paths, len(learning))
 
 
 def guessed(walk: TapeWalk, model: Any) -> Explanation:
     """What a tape without values, and the gradients that backward has left, say of the parameters of a model."""
-    names = {p: name for name, p in model.named_parameters()}
-    learning = [p for p in names if p.requires_grad and p._value.size]
-    paths = Paths(walk, names)
+    paths = Paths(walk, model)
+    learning = [p for p in paths.names if p.requires_grad and p._value.size]
     gradients = [None if p._grad is None else p._grad._value for p in learning]
     found = symptoms([p._value for p in learning], gradients)
-    scaled = {names[p].rpartition(".")[0]: s for p, s in zip(learning, found, strict=True) if p._value.ndim > 1}
+    scaled = {paths.owner(p): s for p, s in zip(learning, found, strict=True) if p._value.ndim > 1}
     findings = []
     for p, g, symptom in zip(learning, gradients, found, strict=True):
         if symptom is None or symptom == "faint":
             continue
-        if symptom == "tiny" and p._value.ndim <= 1 and scaled.get(names[p].rpartition(".")[0]) != "tiny":
+        if symptom == "tiny" and p._value.ndim <= 1 and scaled.get(paths.owner(p)) != "tiny":
             continue  # the bias before a normalisation, whose gradient is but rounding
-        findings.append(_finding(names[p], p, symptom, g, guess(symptom, paths, p)))
+        findings.append(_finding(paths.names[p], p, symptom, g, guess(symptom, paths, p)))
     return _summed_up(findings, paths, len(learning))
 
 

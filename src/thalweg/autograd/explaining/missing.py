@@ -88,10 +88,8 @@ def copied(paths: Paths, computed: set[Any]) -> Blame | None:
 
 def unused(paths: Paths, x: Tensor) -> Blame:
     """A parameter that no operation has read."""
-    name = paths.names[x]
-    owner = name.rpartition(".")[0]
+    owner, path = paths.owner(x), paths.names[x].rpartition(".")[0]
     scopes = [s.origin.scope for s in paths.walk.steps if s.origin.scope is not None and not s.origin.backward]
-    if any(scope.path == owner for called in scopes for scope in called.chain()):
+    if any(scope.path == path for called in scopes for scope in called.chain()):
         return Blame("", "the module was called, but does not read it", owner, "", "use it in forward, or leave it out")
-    where = owner or "the model"
-    return Blame("", f"{where} was not called in this computation", owner, "", "call it in forward, or leave it out")
+    return Blame("", "the module was not called in this computation", owner, "", "call it in forward, or leave it out")

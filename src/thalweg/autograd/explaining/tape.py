@@ -36,7 +36,9 @@ class TapeWalk(Recorder):
         super().__init__(parameters_of(model))
         self.freed = False
         self.modules = [(name, type(m)) for name, m in model.named_modules() if not any(True for _ in m.children())]
-        self.owners = {p: _owner(model, name) for name, p in model.named_parameters()}
+        kinds = {name: type(m) for name, m in model.named_modules()}
+        paths = {p: name.rpartition(".")[0] for name, p in model.named_parameters()}
+        self.owners = {p: (path, kinds[path]) for p, path in paths.items()}
 
     def read(self, loss: Tensor) -> None:
         """Take the steps from the tape of ``loss``, oldest first."""
@@ -76,11 +78,6 @@ class TapeWalk(Recorder):
             if cls.__name__.lower().replace("batchnorm", "") == wanted:
                 return Scope(name, cls, None)
         return None
-
-
-def _owner(model: Any, name: str) -> tuple[str, type]:
-    path = name.rpartition(".")[0]
-    return path, type(dict(model.named_modules())[path])
 
 
 def _known(saved: Any, source: Any) -> Any:

@@ -98,6 +98,9 @@ def zero_derivative(step: Step, position: int) -> Blame | None:
         return blame_at(step, f"it is saturated{given(step)}: its derivative underflows to 0", SCALES, flat=True)
     if name in FACTORS and len(step.inputs) > 1:
         return None
+    if name == "recompute":
+        reason = "the gradient ends inside of what the checkpoint computes"
+        return blame_at(step, reason, "call the function without checkpoint to see where")
     reason = f"its derivative is 0 here{given(step)}"
     return blame_at(step, reason, "", flat=True)
 

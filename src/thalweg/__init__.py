@@ -32,6 +32,7 @@ from . import (
     types,
     utils,
     version,
+    viz,
     xpu,
 )
 from .amp import autocast, is_autocast_available
@@ -233,6 +234,7 @@ __all__ = [
     "types",
     "utils",
     "version",
+    "viz",
     "vmap",
     "where",
     "xpu",

@@ -84,6 +84,7 @@ def cli(context: click.Context) -> None:
     thalweg train digits                          handwritten digits that come with thalweg
     thalweg train houses.csv --target price       your own table
     thalweg predict runs/houses-1 new.csv         predictions for new rows
+    thalweg draw net.py:model --input 64,1,28,28  a block diagram of your model
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
@@ -189,6 +190,36 @@ def predict(run: Path, table: Path, out: Path | None) -> None:
         click.echo(note, err=True)
     if out is not None:
         click.echo(f"{rows:,} predictions written to {out}")
+
+
+@cli.command(context_settings=CONTEXT, short_help="Draw a model as a block diagram.")
+@click.argument("model", metavar="FILE.py:NAME")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="SHAPE",
+    help="An example input by its shape, such as 64,1,28,28, or 8,32:int64; once for each argument.",
+)
+@click.option("--depth", type=int, help="Open levels of containers.  [default: as many as give a readable picture]")
+@click.option("--direction", type=click.Choice(["down", "right"]), default="down", show_default=True)
+@click.option("--backward", is_flag=True, help="Draw the backward pass too.")
+@click.option("--title", help="Stands above the picture.  [default: the name of the class or function]")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="A file .svg, .html (clickable) or .png.  [default: SVG to stdout]"
+)
+def draw(model: str, inputs: tuple[str, ...], out: Path | None, **options: Any) -> None:
+    """Draw the module or function NAME in FILE.py as a block diagram. The file is run.
+
+    Shaded circles are given, open ones computed; blocks are rounded where their output leaves; rectangles are costs.
+    """
+    from .viz.loading import draw_file
+
+    picture = draw_file(model, inputs, **options)
+    if out is None:
+        click.echo(picture.svg(), nl=False)
+    else:
+        click.echo(f"{picture.title}: {len(picture.view.blocks())} blocks drawn to {picture.save(out)}")
 
 
 def main() -> None:

@@ -35,16 +35,21 @@ class Scope:
 
     Attributes:
         path: the module's dotted name in the outermost module that is running, "" for that one itself.
-        kind: the name of its class.
+        type: its class.
         outer: the call that it is part of; None for the outermost.
     """
 
-    __slots__ = ("kind", "outer", "path")
+    __slots__ = ("outer", "path", "type")
 
-    def __init__(self, path: str, kind: str, outer: Scope | None) -> None:
+    def __init__(self, path: str, type: type, outer: Scope | None) -> None:
         self.path = path
-        self.kind = kind
+        self.type = type
         self.outer = outer
+
+    @property
+    def kind(self) -> str:
+        """The name of the module's class."""
+        return self.type.__name__
 
     @property
     def name(self) -> str:
@@ -166,11 +171,10 @@ def _enter(module: Any, args: Any) -> None:
     outer = running.scope
     if outer is None:
         running.names = {m: name for name, m in module.named_modules()}
-    kind = type(module).__name__
     path = running.names.get(module)
     if path is None:  # not a part of the outermost module
-        path = f"{outer.path}.{kind}".lstrip(".") if outer is not None else ""
-    running.change(Scope(path, kind, outer))
+        path = f"{outer.path}.{type(module).__name__}".lstrip(".") if outer is not None else ""
+    running.change(Scope(path, type(module), outer))
 
 
 def _leave(module: Any, args: Any, output: Any) -> None:

@@ -1,5 +1,6 @@
 """Pictures of models, of gradients and of runs. Each shows itself in a notebook and saves itself."""
 
+from .blocks import Diagram, diagram
 from .picture import Picture
 
-__all__ = ["Picture"]
+__all__ = ["Diagram", "Picture", "diagram"]

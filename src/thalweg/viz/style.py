@@ -50,6 +50,16 @@ _RULES = """
 .tw .bar { stroke: $page; stroke-width: 0.5; }
 .tw .ring { fill: $page; stroke-width: 2; }
 .tw .panel { fill: $panel; stroke: $grid; }
+.tw .node .shape, .tw .stack { fill: $block; stroke: $block-edge; stroke-width: 1.5; }
+.tw .operation .shape { fill: $page; }
+.tw .cost .shape, .tw .cost.stack { fill: $cost; stroke: $cost-edge; }
+.tw .group-shape { fill: $group; stroke: $group-edge; stroke-dasharray: 5 3; }
+.tw .variable .shape { fill: $page; stroke: $ink; stroke-width: 1.3; }
+.tw .observed .shape { fill: $observed; }
+.tw .edge { fill: none; stroke: $muted; stroke-width: 1.3; }
+.tw .arrow { fill: $muted; }
+.tw [role="button"] { cursor: pointer; }
+.tw [role="button"]:focus > .shape { stroke: $s1; stroke-width: 2.5; }
 """
 
 

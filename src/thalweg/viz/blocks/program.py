@@ -1,0 +1,218 @@
+"""A function or a module traced for a picture, with the names of everything that goes into it and comes out."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ...compiler.compiled import Compiled
+from ...compiler.graph import Graph, Node
+from ...compiler.trace import Outside, Recording, Result, record
+from ...compiler.variables import Surroundings
+from ...core.backward import backward
+from ...core.structure import parts
+from ...core.tensor import Tensor, wrap
+from ...errors import ArgumentError
+from ...nn.module import Module
+from ...nn.parameter import Parameter
+from ...ops.random import Generator
+
+__all__ = ["Given", "Program", "Role", "traced"]
+
+
+class Role(Enum):
+    """What an input of the graph is."""
+
+    ARGUMENT = "argument"
+    DATA = "data"  # a tensor from outside that is no parameter
+    PARAMETER = "parameter"
+    RANDOM = "random"  # the state of a generator
+    IMPLICIT = "implicit"  # a buffer, or a number
+
+
+@dataclass(frozen=True)
+class Given:
+    """An input of the graph: its role, its name, and its tensor if it has one."""
+
+    role: Role
+    name: str
+    tensor: Tensor | None = None
+
+
+@dataclass
+class Program:
+    """A graph, with names.
+
+    Attributes:
+        title: the name of the function, or of the module's class.
+        module: the module, if the program is one call of it.
+        inputs: what each input of the graph is.
+        results: the nodes that come out, with their names, in order.
+        arguments: the tensors that the graph was traced with.
+    """
+
+    title: str
+    graph: Graph
+    module: Module | None
+    inputs: dict[Node, Given] = field(default_factory=dict)
+    results: list[tuple[Node, str]] = field(default_factory=list)
+    arguments: list[Tensor] = field(default_factory=list)
+
+
+def traced(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], with_backward: bool) -> Program:
+    """Trace ``function(*args, **kwargs)``, and with ``with_backward`` the backward pass from its results too.
+
+    Nothing is computed and nothing changes.
+
+    Raises:
+        TraceError: the function can't be traced; the message names the line.
+        ArgumentError: the backward pass is asked for and no result requires a gradient.
+    """
+    if isinstance(function, Compiled):
+        function = function.function
+    module = function if isinstance(function, Module) else None
+    arguments = list(_tensors((args, kwargs)))
+    recording = record(function, args, kwargs, arguments, keep=True)
+    cotangents: dict[int, str] = {}
+    if with_backward:
+        starts = _cotangents(recording)
+        cotangents = {id(x): f"∂C/∂{name}" for name, x in starts.items()}
+        arguments += starts.values()
+        target = partial(_with_backward, function, list(starts.values()))
+        recording = record(target, args, kwargs, arguments, keep=True)
+    title = type(function).__name__ if module is not None else getattr(function, "__name__", type(function).__name__)
+    program = Program(title, recording.graph, module, arguments=arguments)
+    names = _Names(function, args, kwargs)
+    names.tensors.update(cotangents)
+    for node, source in zip(recording.graph.inputs, recording.sources, strict=True):
+        program.inputs[node] = names.given(source, arguments)
+    program.results = list(_results(recording, names))
+    return program
+
+
+def _cotangents(recording: Recording) -> dict[str, Tensor]:
+    """A tensor for the gradient of a cost by each result, by the result's name."""
+    found = {}
+    for place, name in _named_places(recording):
+        if place.requires_grad:
+            node = recording.graph.outputs[place.position]
+            found[name] = wrap(np.ones(node.shape, node.dtype))
+    if not found:
+        raise ArgumentError("diagram: backward=True needs a result that requires a gradient, and none does")
+    return found
+
+
+def _with_backward(function: Callable[..., Any], cotangents: list[Tensor], *args: Any, **kwargs: Any) -> Any:
+    """The results; gradients are left at the parameters."""
+    result = function(*args, **kwargs)
+    backward([y for y in _tensors(result) if y.requires_grad], cotangents)
+    return result
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """The tensors in nested containers, each once."""
+    stack, seen = [value], set()
+    while stack:
+        x = stack.pop()
+        if isinstance(x, Tensor):
+            if id(x) not in seen:
+                seen.add(id(x))
+                yield x
+        else:
+            stack.extend(reversed(list(parts(x) or ())))
+
+
+class _Names:
+    """How tensors are called where the function was written."""
+
+    def __init__(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.tensors: dict[int, str] = {}
+        self.buffers: set[int] = set()
+        modules = [function] if isinstance(function, Module) else Surroundings(function, list(args)).modules
+        for name, x in _closure(function):
+            self.tensors.setdefault(id(x), name)
+        for module in _outermost(list(modules)):
+            for name, p in module.named_parameters():
+                self.tensors[id(p)] = name
+            for name, b in module.named_buffers():
+                self.tensors[id(b)] = name
+                self.buffers.add(id(b))
+        for name, value in _bound(function, args, kwargs).items():
+            found = list(_tensors(value))
+            for i, x in enumerate(found):
+                self.tensors[id(x)] = name if len(found) == 1 else f"{name}[{i}]"
+
+    def given(self, source: Any, arguments: list[Tensor]) -> Given:
+        if isinstance(source, Generator):
+            return Given(Role.RANDOM, "random state")
+        if not isinstance(source, Outside):
+            return Given(Role.IMPLICIT, "")
+        x = source.tensor
+        name = self.tensors.get(id(x), "")
+        if source.argument is not None:
+            return Given(Role.ARGUMENT, name or f"argument {source.argument}", x)
+        if id(x) in self.buffers:
+            return Given(Role.IMPLICIT, name, x)
+        if isinstance(x, Parameter) or source.node is not None:
+            return Given(Role.PARAMETER, name or "parameter", x)
+        return Given(Role.DATA, name or "data", x)
+
+
+def _closure(function: Any) -> Iterator[tuple[str, Tensor]]:
+    """The tensors that a function finds in the scopes around it, by their names there."""
+    try:
+        variables = inspect.getclosurevars(function)
+    except TypeError:
+        return
+    for name, value in {**variables.globals, **variables.nonlocals}.items():
+        if isinstance(value, Tensor):
+            yield name, value
+
+
+def _outermost(modules: list[Module]) -> list[Module]:
+    """The modules that are no part of another one."""
+    inner = {m for module in modules for m in module.modules() if m is not module}
+    return [module for module in modules if module not in inner]
+
+
+def _bound(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments by the names of the function's parameters."""
+    target = function.forward if isinstance(function, Module) else function
+    try:
+        return dict(inspect.signature(target).bind(*args, **kwargs).arguments)
+    except (TypeError, ValueError):
+        return {**{f"argument {i}": x for i, x in enumerate(args)}, **kwargs}
+
+
+def _results(recording: Recording, names: _Names) -> Iterator[tuple[Node, str]]:
+    """What the function returns, and the gradients that it leaves."""
+    outputs = recording.graph.outputs
+    for place, name in _named_places(recording):
+        yield outputs[place.position], name
+    for gradient in recording.gradients:
+        if gradient.position >= 0:
+            yield outputs[gradient.position], f"∂C/∂ {names.tensors.get(id(gradient.tensor), 'tensor')}"
+
+
+def _named_places(recording: Recording) -> Iterator[tuple[Result, str]]:
+    """The results and their names: a scalar is a cost C."""
+    places = [r for r in _places(recording.results) if r.position >= 0]
+    for i, place in enumerate(places):
+        name = "output" if recording.graph.outputs[place.position].shape else "C"
+        yield place, name if len(places) == 1 else f"{name} {i}"
+
+
+def _places(value: Any) -> Iterator[Result]:
+    stack = [value]
+    while stack:
+        x = stack.pop()
+        if isinstance(x, Result):
+            yield x
+        else:
+            stack.extend(reversed(list(parts(x) or ())))

@@ -1,0 +1,105 @@
+"""How large blocks and variables are, from the text in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..text import shortened, text_width
+from .units import Unit, Variable
+from .view import View
+
+__all__ = ["HEADER", "LINE", "PADDING", "Label", "Look", "Shape", "look_of", "title_of", "variable_labels"]
+
+LINE = 16.0  # pixels from one line of text to the next
+SIZE, SMALL = 13.0, 11.0  # of letters
+WIDEST = 250.0  # of a line in a block
+PADDING = 14.0  # within a container
+HEADER = 16.0  # of a line of a container's title
+DOT, CIRCLE = 4.5, 15.0  # radii of a variable between blocks, and of one that is given or comes out
+
+SYMBOLS = {
+    "add": "+", "sub": "−", "mul": "×", "safe_mul": "×", "div": "÷", "matmul": "@", "neg": "−x", "exp": "exp",
+    "eq": "=", "ne": "≠", "lt": "<", "le": "≤", "gt": ">", "ge": "≥", "pow": "power", "permute": "transpose",
+    "linear_relu": "linear, relu",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Label:
+    """A line of text and its style: "bold", "small" or ""."""
+
+    text: str
+    style: str = ""
+
+    @property
+    def width(self) -> float:
+        size = SMALL if self.style == "small" else SIZE
+        return text_width(self.text, size, bold=self.style == "bold")
+
+
+@dataclass(frozen=True)
+class Look:
+    """A block's lines of text and its size in pixels."""
+
+    labels: list[Label]
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A variable's radius, the label inside of its circle if it fits, and the labels beside it."""
+
+    radius: float
+    inside: str
+    beside: list[Label]
+
+    @property
+    def label_width(self) -> float:
+        return max((label.width for label in self.beside), default=0.0)
+
+
+def title_of(unit: Unit) -> str:
+    """``Linear 0``; a backward pass begins with ∂."""
+    kind = SYMBOLS.get(unit.kind, unit.kind) if unit.op is not None else unit.kind
+    name = f" {unit.name}" if unit.name else ""
+    repeats = f"  × {unit.repeats}" if unit.repeats > 1 else ""
+    return f"{'∂ ' if unit.backward and unit.op is None else ''}{kind}{name}{repeats}"
+
+
+def look_of(unit: Unit) -> Look:
+    """The text in a closed block: what it is, its parameters, and how many numbers they are."""
+    labels = [Label(shortened(title_of(unit), WIDEST, SIZE, bold=True), "bold")]
+    prefix = f"{unit.scope.path}." if unit.scope is not None and unit.scope.path else ""
+    for p in unit.parameters[:4]:
+        text = f"{p.name.removeprefix(prefix)} {'×'.join(map(str, p.shape)) or 'scalar'}"
+        labels.append(Label(shortened(text, WIDEST, SMALL), "small"))
+    if len(unit.parameters) > 4:
+        labels.append(Label(f"and {len(unit.parameters) - 4} more", "small"))
+    if unit.elements and unit.op is None:
+        labels.append(Label(_count(unit), "small"))
+    labels += [Label(note, "small") for note in unit.notes]
+    width = max(label.width for label in labels) + 32
+    return Look(labels, round(max(width, 48.0), 1), len(labels) * LINE + 12)
+
+
+def header_of(unit: Unit) -> list[Label]:
+    """The title lines of an open container."""
+    return [Label(title_of(unit), "bold"), *([Label(_count(unit), "small")] if unit.elements else [])]
+
+
+def _count(unit: Unit) -> str:
+    each = f"{unit.repeats} × " if unit.repeats > 1 else ""
+    return f"{each}{unit.elements:,} parameter{'s' if unit.elements != 1 else ''}"
+
+
+def variable_labels(v: Variable, view: View) -> Shape:
+    """The circle of a variable; a short name stands inside."""
+    if v.role == "computed":
+        named = [Label(v.name, "bold")] if v.name else []
+        return Shape(DOT, "", [*named, Label(v.type, "small"), *(Label(n, "small") for n in v.notes)])
+    fits = len(v.name) <= 2
+    beside = [] if fits else [Label(v.name, "bold")]
+    return Shape(
+        CIRCLE, v.name if fits else "", [*beside, Label(v.type, "small"), *(Label(n, "small") for n in v.notes)]
+    )

@@ -1,0 +1,189 @@
+"""What a block diagram shows: variables, blocks, and containers of blocks, found in a traced graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...compiler.graph import INPUT, Node
+from ...core.origin import Scope
+from .program import Program, Role
+
+__all__ = ["Parameter", "Unit", "Variable", "tree_of"]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter that a block holds: its dotted name, shape, and number of elements."""
+
+    name: str
+    shape: tuple[int, ...]
+    size: int
+
+
+@dataclass(eq=False)
+class Variable:
+    """A value that goes from one block to others.
+
+    ``role`` is "observed" for what is given, "computed" for what lies between blocks, "result" for what comes out.
+    """
+
+    key: str
+    node: Node
+    role: str
+    name: str
+    producer: Unit | None
+    consumers: list[Unit]
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def type(self) -> str:
+        """``float32[64, 10]``, or ``float32`` for a scalar."""
+        shape = f"[{', '.join(map(str, self.node.shape))}]" if self.node.shape else ""
+        return f"{self.node.dtype}{shape}"
+
+
+@dataclass(eq=False)
+class Unit:
+    """A call of a module, or a single operation. One with children can be open, and shows them, or closed.
+
+    Attributes:
+        scope: the call; None for an operation outside of modules, and for the whole picture.
+        backward: whether this is the backward pass of it.
+        op: the operation, if it is a single one.
+        atomic: whether it is always drawn as one block.
+        elements: the number of elements of all parameters in it, each counted once.
+        repeats: how many such units in a row this one stands for.
+    """
+
+    key: str
+    scope: Scope | None = None
+    backward: bool = False
+    op: Node | None = None
+    parent: Unit | None = None
+    children: list[Unit] = field(default_factory=list)
+    atomic: bool = False
+    parameters: list[Parameter] = field(default_factory=list)
+    elements: int = 0  # of all parameters in it, each counted once
+    repeats: int = 1
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def kind(self) -> str:
+        """The name of the module's class, or of the operation."""
+        if self.op is not None:
+            return self.op.name
+        return self.scope.kind if self.scope is not None else ""
+
+    @property
+    def name(self) -> str:
+        """The module's name within the container that it is drawn in."""
+        return self.scope.name if self.scope is not None and self.op is None else ""
+
+    @property
+    def depth(self) -> int:
+        """How many containers are around it, the picture itself not counted."""
+        depth, unit = 0, self.parent
+        while unit is not None and unit.parent is not None:
+            depth, unit = depth + 1, unit.parent
+        return depth
+
+    def opens(self) -> bool:
+        """Whether it can be open."""
+        return bool(self.children) and not self.atomic
+
+    def walk(self) -> Iterator[Unit]:
+        """It and everything in it, each before what it contains."""
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+    def operations(self) -> list[Node]:
+        """The operations in it, in order."""
+        return [unit.op for unit in self.walk() if unit.op is not None]
+
+
+def tree_of(program: Program) -> Unit:
+    """The units of a program as a tree; the root is the picture itself.
+
+    If the program is one call of a module, the root is that call: the picture shows its inside.
+    """
+    return _Tree(program).root
+
+
+class _Tree:
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.root = Unit("root")
+        self.found: dict[Any, Unit] = {}
+        nodes = list(_operations(program))
+        if program.module is not None:
+            for scope in {n.origin.scope.chain()[0]: None for n in nodes if n.origin.scope is not None}:
+                self.root.scope = self.root.scope or scope
+                self.found[scope, False] = self.root
+        for node in nodes:
+            self._add(node)
+        for unit in self.root.walk():
+            unit.atomic = _is_atomic(unit)
+        _name_parameters(self.root, program)
+
+    def _add(self, node: Node) -> None:
+        parent = self.root
+        for scope in node.origin.scope.chain() if node.origin.scope is not None else ():
+            parent = self._unit(scope, node.origin.backward, parent)
+        unit = Unit(f"{parent.key}/{len(parent.children)}", node.origin.scope, node.origin.backward, node, parent)
+        parent.children.append(unit)
+
+    def _unit(self, scope: Scope, backward: bool, parent: Unit) -> Unit:
+        place = (scope, backward)
+        if place not in self.found:
+            unit = Unit(f"{parent.key}/{len(parent.children)}", scope, backward, None, parent)
+            parent.children.append(unit)
+            self.found[place] = unit
+        return self.found[place]
+
+
+def _operations(program: Program) -> Iterator[Node]:
+    """The operations of a program; what is computed from constants and numbers alone is a constant too."""
+    constant: set[Node] = set()
+    for node in program.graph.nodes():
+        given = program.inputs.get(node)
+        if node.op is INPUT:
+            is_constant = given is not None and given.role is Role.IMPLICIT
+        else:
+            is_constant = all(x in constant for x in node.parents())
+        if is_constant:
+            constant.add(node)
+        elif node.op is not INPUT:
+            yield node
+
+
+def _is_atomic(unit: Unit) -> bool:
+    """Whether a unit is one block: an operation, or a layer of the library that calls no other module."""
+    if unit.op is not None:
+        return True
+    if unit.scope is None or unit.parent is None:
+        return False
+    calls_others = any(child.op is None for child in unit.children)
+    return not calls_others and unit.scope.type.__module__.startswith("thalweg.")
+
+
+def _name_parameters(root: Unit, program: Program) -> None:
+    """Say of each operation which parameters it reads, and gather them in blocks that are always closed."""
+    for unit in root.walk():
+        if unit.op is None or unit.backward:
+            continue
+        for x in dict.fromkeys(unit.op.parents()):
+            given = program.inputs.get(x)
+            if given is not None and given.role is Role.PARAMETER:
+                unit.parameters.append(Parameter(given.name, x.shape, x.size))
+    for unit in root.walk():
+        inside = _distinct(p for child in unit.walk() for p in child.parameters)
+        unit.elements = sum(p.size for p in inside)
+        if unit.atomic and unit.op is None:
+            unit.parameters = inside
+
+
+def _distinct(parameters: Iterable[Parameter]) -> list[Parameter]:
+    return list({p.name: p for p in parameters}.values())

@@ -46,12 +46,12 @@ class Norms:
     weight: dict[str, float]
     update: dict[str, float]
 
-    def to_dict(self) -> dict[str, dict[str, float | None]]:
-        """The norms as they stand in metrics.jsonl; null for what is not finite."""
+    def to_dict(self) -> dict[str, dict[str, float]]:
+        """The norms as they are called in metrics.jsonl."""
         return {
-            "gradient_norms": _finite(self.gradient),
-            "weight_norms": _finite(self.weight),
-            "update_norms": _finite(self.update),
+            "gradient_norms": self.gradient,
+            "weight_norms": self.weight,
+            "update_norms": self.update,
         }
 
 
@@ -221,6 +221,3 @@ def _mean(norms: Iterable[Mapping[str, float]]) -> dict[str, float]:
     rows = list(norms)
     return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
 
-
-def _finite(norms: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: value if math.isfinite(value) else None for name, value in norms.items()}

@@ -93,3 +93,20 @@ def test_two_diagrams_in_one_page_do_not_disturb_each_other(open_html: Callable[
     page = open_html(f"<!doctype html><title>two</title>{one.fragment()}{other.fragment()}")
     page.locator('[aria-label="Sequential blocks, closed"]').click()
     assert "Conv2d 0" not in titles(page) and "Block 0  × 2" in titles(page)
+
+
+def test_a_pass_is_walked_through(open_html: Callable[[Any], Any]) -> None:
+    tw.manual_seed(0)
+    model = tw.nn.Sequential(tw.nn.Linear(4, 3), tw.nn.Tanh(), tw.nn.Linear(3, 2))
+    page = open_html(tw.viz.backprop(model, tw.nn.MSELoss(), tw.randn(5, 4), tw.randn(5, 2)).html())
+    for check in (overlapping_labels, texts_outside_their_block, texts_outside_their_picture, crossing_blocks):
+        assert check(page) == []
+    everything = page.locator("svg text:visible").count()
+    page.locator("input[type=range]").fill("0")
+    assert "Before the pass" in page.locator("output").text_content()
+    beginning = page.locator("svg text:visible").count()
+    assert beginning < everything
+    page.locator("button[data-by='1']").click()
+    assert page.locator("output").text_content() == "Step 1 of 8, forward through Linear 0."
+    assert page.locator("svg .now").get_attribute("aria-label") == "Linear 0"
+    assert beginning < page.locator("svg text:visible").count() < everything

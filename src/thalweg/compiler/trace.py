@@ -118,7 +118,8 @@ class NumberResult(Result):
 class Trace(Tracer):
     """The record while it is being made."""
 
-    def __init__(self, arguments: list[Tensor]) -> None:
+    def __init__(self, arguments: list[Tensor], loops: bool = True) -> None:
+        self.loops = loops
         self.outsides: dict[Tensor, Outside] = {}
         self.by_memory: dict[Any, Handle] = {}
         self.inputs: list[Node] = []
@@ -304,6 +305,8 @@ class Trace(Tracer):
             self.generators[generator] = (self.generators[generator][0], mark)
 
     def scan(self, step: Any, state: Any, inputs: Any, constants: Any, reverse: bool) -> Any:
+        if not self.loops:
+            return None
         length = inputs[0]._value.shape[0]
         loop = recorded(self, partial(_several, step), state, inputs, constants, length, reverse)
         return None if loop is None else (loop.results[0], tuple(loop.last))
@@ -380,12 +383,15 @@ def _described(x: Tensor, owner: Tensor | None) -> str:
     return ("gradient" if owner is not None else type(x).__name__.lower()) + " outside"
 
 
-def record(function: Callable[..., Any], args: Any, kwargs: Any, arguments: list[Tensor], keep: bool) -> Recording:
+def record(
+    function: Callable[..., Any], args: Any, kwargs: Any, arguments: list[Tensor], keep: bool, loops: bool = True
+) -> Recording:
     """Run ``function(*args, **kwargs)`` with symbolic values; ``arguments`` are the tensors among what it is given.
 
-    ``keep`` asks for gradients to survive that the function clears and uses up itself.
+    ``keep`` asks for gradients to survive that the function clears and uses up itself; without ``loops`` recurrent
+    layers are recorded step by step.
     """
-    trace = Trace(arguments)
+    trace = Trace(arguments, loops)
     if state.tracer is not None:
         raise TraceError(f"{user_line()}: a compiled function can't be traced inside another trace")
     with lifting(trace), tracking_modules():

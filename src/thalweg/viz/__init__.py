@@ -1,6 +1,7 @@
 """Pictures of models, of gradients and of runs. Each shows itself in a notebook and saves itself."""
 
 from .blocks import Diagram, diagram
+from .passes import Backprop, backprop
 from .picture import Picture
 
-__all__ = ["Diagram", "Picture", "diagram"]
+__all__ = ["Backprop", "Diagram", "Picture", "backprop", "diagram"]

@@ -60,6 +60,8 @@ _RULES = """
 .tw .observed .shape { fill: $observed; }
 .tw .edge { fill: none; stroke: $muted; stroke-width: 1.3; }
 .tw .arrow { fill: $muted; }
+.tw .note { fill: $ink; }
+.tw .now > .shape { stroke: $s1; stroke-width: 4; }
 .tw [role="button"] { cursor: pointer; }
 .tw [role="button"]:focus > .shape { stroke: $s1; stroke-width: 2.5; }
 """

@@ -175,7 +175,7 @@ class _Placing:
                 lead += HEADER * len(labels)
                 ports = [y for key, (_, y) in found.places.items() if key.startswith("in:")]
                 if ports:  # the title stands where no line comes in
-                    side = max(pad, width + 12 - min(ports))
+                    side = max(pad, width + 24 - min(ports))
             else:
                 side += HEADER * len(labels)
         length, breadth = found.length + lead + pad, found.breadth + side + pad

@@ -104,11 +104,12 @@ class Diagram(Picture):
     def body(self) -> str:
         return self.body_of(self.view, self.layout)
 
-    def body_of(self, view: View, layout: Layout) -> str:
-        """The elements of a view of this diagram."""
+    def body_of(self, view: View, layout: Layout, step: int | None = None, at_work: str = "") -> str:
+        """The elements of a view of this diagram; of a pass through it, what is known after ``step`` steps."""
+        elements = drawn(view, layout, self.direction, step, at_work)
         return (
             f'<text class="title" x="{MARGIN + 6:g}" y="24">{escape(self.title)}</text>\n'
-            f'<g transform="translate({MARGIN:g} {TITLE:g})">\n{drawn(view, layout, self.direction)}\n</g>'
+            f'<g transform="translate({MARGIN:g} {TITLE:g})">\n{elements}\n</g>'
         )
 
     def size_of(self, layout: Layout) -> tuple[float, float]:

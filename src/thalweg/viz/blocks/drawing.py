@@ -22,14 +22,19 @@ ARROW = 7.0
 STACK = 4.0  # how far the blocks behind show that a block stands for several
 
 
-def drawn(view: View, layout: Layout, direction: Direction) -> str:
-    """The SVG elements of a picture; it begins at (0, 0)."""
-    return _Drawing(view, layout, direction).text()
+def drawn(view: View, layout: Layout, direction: Direction, step: int | None = None, at_work: str = "") -> str:
+    """The SVG elements of a picture; it begins at (0, 0).
+
+    Of a pass through the diagram only what is known after ``step`` steps is written, and the unit with the key
+    ``at_work`` is marked.
+    """
+    return _Drawing(view, layout, direction, step, at_work).text()
 
 
 class _Drawing:
-    def __init__(self, view: View, layout: Layout, direction: Direction) -> None:
+    def __init__(self, view: View, layout: Layout, direction: Direction, step: int | None, at_work: str) -> None:
         self.view, self.layout, self.down = view, layout, direction == "down"
+        self.step, self.at_work = step, at_work
 
     def text(self) -> str:
         parts = self.inside(self.view.root)
@@ -62,13 +67,19 @@ class _Drawing:
         cost = is_cost(unit, self.view)
         kind = "cost" if cost else "operation" if unit.op is not None else "block"
         parts = [self.outline(frame, f"{kind} stack", STACK * k, cost) for k in (2, 1) if unit.repeats > 1]
+        kind += " now" if unit.key == self.at_work else ""
         parts.append(f'<g class="node {kind}" data-id="{unit.key}"{_clickable(unit, opened=False)}>')
         parts.append(self.outline(frame, "shape", 0.0, cost))
         y = frame.y + 6 + 12
         for label in look.labels:
-            parts.append(_text(label, frame.x + frame.width / 2, y, "middle"))
+            if self.knows(label):
+                parts.append(_text(label, frame.x + frame.width / 2, y, "middle"))
             y += LINE
         return [*parts, "</g>"]
+
+    def knows(self, label: Label) -> bool:
+        """Whether a line is known by now."""
+        return self.step is None or label.since <= self.step
 
     def outline(self, frame: Frame, kind: str, shift: float, cost: bool) -> str:
         """A block's outline: a rectangle for a cost, else rounded where the output leaves."""
@@ -98,6 +109,8 @@ class _Drawing:
         parts.append("</g>")
         count = len(shape.beside)
         for i, label in enumerate(shape.beside):
+            if not self.knows(label):
+                continue
             if self.down:
                 top = y - (count - 1) * LINE / 2 + 4
                 parts.append(_text(label, x + shape.radius + 6, top + i * LINE, "start", "edge-label"))
@@ -152,6 +165,7 @@ def _rectangle(kind: str, frame: Frame, shift: float) -> str:
 def _text(label: Label, x: float, y: float, anchor: str, kind: str = "") -> str:
     classes = " ".join(c for c in (kind, label.style) if c)
     named = f' class="{classes}"' if classes else ""
+    named += f' data-since="{label.since}"' if label.since else ""
     return f'<text{named} x="{_n(x)}" y="{_n(y)}" text-anchor="{anchor}">{escape(label.text)}</text>'
 
 

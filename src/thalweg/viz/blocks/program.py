@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -38,11 +38,24 @@ class Role(Enum):
 
 @dataclass(frozen=True)
 class Given:
-    """An input of the graph: its role, its name, and its tensor if it has one."""
+    """An input of the graph: its role, its name, and where its value comes from."""
 
     role: Role
     name: str
-    tensor: Tensor | None = None
+    source: Any
+
+    @property
+    def tensor(self) -> Tensor | None:
+        """The tensor that it is, if it is one."""
+        return self.source.tensor if isinstance(self.source, Outside) else None
+
+    def value(self) -> Any:
+        """Its value now, as an array."""
+        if isinstance(self.source, Outside):
+            return self.source.tensor._value
+        if isinstance(self.source, Generator):
+            return np.array([self.source._seed, self.source._counter], np.uint64)
+        return np.array(self.source.number(), np.float64)
 
 
 @dataclass
@@ -65,8 +78,17 @@ class Program:
     arguments: list[Tensor] = field(default_factory=list)
 
 
-def traced(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], with_backward: bool) -> Program:
+def traced(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    with_backward: bool = False,
+    loops: bool = True,
+    called: Mapping[int, str] | None = None,
+) -> Program:
     """Trace ``function(*args, **kwargs)``, and with ``with_backward`` the backward pass from its results too.
+
+    Without ``loops`` a recurrent layer is recorded step by step. ``called`` gives names to tensors, by their id.
 
     Nothing is computed and nothing changes.
 
@@ -78,7 +100,7 @@ def traced(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
         function = function.function
     module = function if isinstance(function, Module) else None
     arguments = list(_tensors((args, kwargs)))
-    recording = record(function, args, kwargs, arguments, keep=True)
+    recording = record(function, args, kwargs, arguments, keep=True, loops=loops)
     cotangents: dict[int, str] = {}
     if with_backward:
         starts = _cotangents(recording)
@@ -89,7 +111,7 @@ def traced(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str
     title = type(function).__name__ if module is not None else getattr(function, "__name__", type(function).__name__)
     program = Program(title, recording.graph, module, arguments=arguments)
     names = _Names(function, args, kwargs)
-    names.tensors.update(cotangents)
+    names.tensors.update({**cotangents, **(called or {})})
     for node, source in zip(recording.graph.inputs, recording.sources, strict=True):
         program.inputs[node] = names.given(source, arguments)
     program.results = list(_results(recording, names))
@@ -150,18 +172,18 @@ class _Names:
 
     def given(self, source: Any, arguments: list[Tensor]) -> Given:
         if isinstance(source, Generator):
-            return Given(Role.RANDOM, "random state")
+            return Given(Role.RANDOM, "random state", source)
         if not isinstance(source, Outside):
-            return Given(Role.IMPLICIT, "")
+            return Given(Role.IMPLICIT, "", source)
         x = source.tensor
         name = self.tensors.get(id(x), "")
         if source.argument is not None:
-            return Given(Role.ARGUMENT, name or f"argument {source.argument}", x)
+            return Given(Role.ARGUMENT, name or f"argument {source.argument}", source)
         if id(x) in self.buffers:
-            return Given(Role.IMPLICIT, name, x)
+            return Given(Role.IMPLICIT, name, source)
         if isinstance(x, Parameter) or source.node is not None:
-            return Given(Role.PARAMETER, name or "parameter", x)
-        return Given(Role.DATA, name or "data", x)
+            return Given(Role.PARAMETER, name or "parameter", source)
+        return Given(Role.DATA, name or "data", source)
 
 
 def _closure(function: Any) -> Iterator[tuple[str, Tensor]]:

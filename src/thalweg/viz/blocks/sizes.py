@@ -26,14 +26,15 @@ SYMBOLS = {
 
 @dataclass(frozen=True)
 class Label:
-    """A line of text and its style: "bold", "small" or ""."""
+    """A line of text and its style: "bold", "small" or ""; of a note also the step from which it is known."""
 
     text: str
     style: str = ""
+    since: int = 0
 
     @property
     def width(self) -> float:
-        size = SMALL if self.style == "small" else SIZE
+        size = SMALL if self.style.startswith("small") else SIZE
         return text_width(self.text, size, bold=self.style == "bold")
 
 
@@ -78,7 +79,7 @@ def look_of(unit: Unit) -> Look:
         labels.append(Label(f"and {len(unit.parameters) - 4} more", "small"))
     if unit.elements and unit.op is None:
         labels.append(Label(_count(unit), "small"))
-    labels += [Label(note, "small") for note in unit.notes]
+    labels += [Label(note.text, "small note", note.since) for note in unit.notes]
     width = max(label.width for label in labels) + 32
     return Look(labels, round(max(width, 48.0), 1), len(labels) * LINE + 12)
 
@@ -97,9 +98,11 @@ def variable_labels(v: Variable, view: View) -> Shape:
     """The circle of a variable; a short name stands inside."""
     if v.role == "computed":
         named = [Label(v.name, "bold")] if v.name else []
-        return Shape(DOT, "", [*named, Label(v.type, "small"), *(Label(n, "small") for n in v.notes)])
+        return Shape(DOT, "", [*named, *_details(v)])
     fits = len(v.name) <= 2
-    beside = [] if fits else [Label(v.name, "bold")]
-    return Shape(
-        CIRCLE, v.name if fits else "", [*beside, Label(v.type, "small"), *(Label(n, "small") for n in v.notes)]
-    )
+    named = [] if fits else [Label(v.name, "bold")]
+    return Shape(CIRCLE, v.name if fits else "", [*named, *_details(v)])
+
+
+def _details(v: Variable) -> list[Label]:
+    return [Label(v.type, "small"), *(Label(note.text, "small note", note.since) for note in v.notes)]

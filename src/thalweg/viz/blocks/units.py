@@ -10,7 +10,7 @@ from ...compiler.graph import INPUT, Node
 from ...core.origin import Scope
 from .program import Program, Role
 
-__all__ = ["Parameter", "Unit", "Variable", "tree_of"]
+__all__ = ["Note", "Parameter", "Unit", "Variable", "tree_of"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,14 @@ class Parameter:
     name: str
     shape: tuple[int, ...]
     size: int
+
+
+@dataclass(frozen=True)
+class Note:
+    """A line of text at a variable or in a block, and the step of a pass from which it is known."""
+
+    text: str
+    since: int = 0
 
 
 @dataclass(eq=False)
@@ -35,7 +43,7 @@ class Variable:
     name: str
     producer: Unit | None
     consumers: list[Unit]
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     @property
     def type(self) -> str:
@@ -67,7 +75,7 @@ class Unit:
     parameters: list[Parameter] = field(default_factory=list)
     elements: int = 0  # of all parameters in it, each counted once
     repeats: int = 1
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     @property
     def kind(self) -> str:

@@ -220,4 +220,3 @@ def _norm(x: NDArray[Any]) -> float:
 def _mean(norms: Iterable[Mapping[str, float]]) -> dict[str, float]:
     rows = list(norms)
     return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
-

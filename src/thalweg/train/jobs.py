@@ -89,9 +89,7 @@ def table_job(table: Table, name: str, target_name: str, task: str | None, seed:
         part: Part(x[rows], y[rows]) for part, rows in (("train", train), ("validation", validation), ("test", test))
     }
     examples = TableRows(table, [feature.name for feature in preprocessor.features], test, numbers)
-    return Job(
-        name, table.source, preprocessor, target, **parts, notes=[*notes, *remarks, *filled], examples=examples
-    )
+    return Job(name, table.source, preprocessor, target, **parts, notes=[*notes, *remarks, *filled], examples=examples)
 
 
 def rows_with_target(table: Table, target: str) -> tuple[Table, list[str]]:

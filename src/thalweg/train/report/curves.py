@@ -10,7 +10,7 @@ from .pieces import Html, figure, grid, joined, paragraph
 
 __all__ = ["HEIGHT", "WIDTH", "curves", "scored"]
 
-WIDTH, HEIGHT = 560, 340  # pixels of a chart
+WIDTH, HEIGHT = 440, 300  # pixels of a chart
 
 
 def curves(run: RunData) -> Html:

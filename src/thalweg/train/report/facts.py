@@ -13,7 +13,7 @@ from ...viz.charts import Bars
 from ..loop import network
 from .curves import WIDTH
 from .data import RunData, as_number
-from .pieces import Html, facts, figure, folded, items, joined, number, paragraph, table
+from .pieces import Html, beside, facts, figure, folded, items, joined, number, paragraph, table
 
 __all__ = [
     "ENDED",
@@ -32,7 +32,6 @@ ENDED = {
     "stopped": "stopped before its end",
     "diverged": "the loss left the finite numbers",
 }
-WIDEST = 400  # units of a layer, beyond which the network is not drawn anew
 FEATURES = 200  # columns that are listed
 
 
@@ -106,8 +105,12 @@ def settings(run: RunData) -> Html:
     if run.is_classification:
         data.append(("classes", ", ".join(str(name) for name in target.get("classes", [])[:FEATURES])))
     parts = [
-        table(["option", "value"], chosen, "Options"),
-        table(["", "data"], data, "Data"),
+        beside(
+            [
+                table(["option", "value"], chosen, "Options", kind="plain"),
+                table(["", "data"], data, "Data", kind="plain"),
+            ]
+        ),
         folded("Columns and how they were prepared", _features(run), "features"),
     ]
     notes = run.settings.get("notes", [])
@@ -144,7 +147,7 @@ def picture_of_network(run: RunData) -> Html:
     weights = sum((n + 1) * m for n, m in pairwise(sizes))
     rows.append(["together", "", "", f"{weights:,}"])
     layers = table(["", "inputs", "outputs", "weights"], rows, "Linear layers, with ReLU between them")
-    return joined([_diagram(run, sizes), layers])
+    return beside([_diagram(run, sizes), layers])
 
 
 def _diagram(run: RunData, sizes: list[int]) -> Html:
@@ -187,7 +190,7 @@ def timing(run: RunData) -> Html:
     ))  # fmt: skip
     by_time = sorted(kernels, key=lambda k: -as_number(k["microseconds"]))[:12]
     bars = Bars([k["kind"] for k in by_time], [as_number(k["microseconds"]) for k in by_time],
-                title="The slowest kernels", unit="µs", width=WIDTH + 160)  # fmt: skip
+                title="The slowest kernels", unit="µs", width=WIDTH + 120)  # fmt: skip
     rows = [
         [k["name"], number(k["microseconds"], 3), f"{as_number(k['share']):.1f} %", number(k["gflops"], 3),
          number(k["gigabytes"], 3), f"{as_number(k['percent']):.0f} %", k["kind"], k["formula"]]

@@ -90,8 +90,8 @@ def _pictures(worst: Sequence[dict[str, Any]], classes: Sequence[str]) -> Html:
         image = picture(example["pixels"], f"test row {example['row']}: {words}")
         caption = joined([
             tag("strong", words),
-            f"{_percent(mistake['probability_of_predicted'])} to {_percent(mistake['probability_of_true'])},",
-            f"test row {example['row']}",
+            f"{_percent(mistake['probability_of_predicted'])} for {predicted},",
+            f"{_percent(mistake['probability_of_true'])} for {true}; test row {example['row']}",
         ])  # fmt: skip
         cards.append(tag("li", tag("figure", joined([image, tag("figcaption", caption)]))))
     return tag("ul", joined(cards), class_="mistakes")
@@ -114,7 +114,7 @@ def _numbers(test: dict[str, Any]) -> Html:
     residuals = test["residuals"]
     charts: list[Any] = [
         Scatter(points[:, 0], points[:, 1], title="Predicted and true", x_label="true", y_label="predicted",
-                identity=True, width=WIDTH, height=WIDTH - 100),
+                identity=True, width=WIDTH, height=HEIGHT),
         Scatter(points[:, 1], points[:, 1] - points[:, 0], title="Residuals over predictions", x_label="predicted",
                 y_label="predicted − true", zero=True, width=WIDTH, height=HEIGHT),
     ]  # fmt: skip

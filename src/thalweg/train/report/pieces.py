@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import struct
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ from .data import as_number
 
 __all__ = [
     "Html",
+    "beside",
     "facts",
     "figure",
     "folded",
@@ -27,6 +29,7 @@ __all__ = [
     "tag",
 ]
 
+_NUMERIC = re.compile(r"[-−]?[\d,]+(\.\d+)?(e-?\d+)?( %)?|–")
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -93,6 +96,11 @@ def grid(figures: Iterable[object]) -> Html:
     return tag("div", joined(figures), class_="figures")
 
 
+def beside(parts: Iterable[object]) -> Html:
+    """Tables and pictures one beside the other, as long as there is room."""
+    return tag("div", joined(parts), class_="beside")
+
+
 def folded(title: object, content: object, key: str, *, open: bool = False) -> Html:
     """What opens with a click on its title; ``key`` is its id, by which it is known again after an update."""
     return tag("details", joined([tag("summary", title), content]), id=key, open=open)
@@ -110,7 +118,7 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]], caption: str
 def _cell(content: object) -> Html:
     if isinstance(content, Html) and content.startswith("<td"):
         return content
-    numeric = isinstance(content, (int, float)) or str(content).replace(",", "").replace(" %", "").isnumeric()
+    numeric = _NUMERIC.fullmatch(str(content)) is not None
     return tag("td", content, class_="number" if numeric else None)
 
 

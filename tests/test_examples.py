@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-PROGRAMS = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem != "lecture")  # which has its own test
+ELSEWHERE = ("lecture", "gallery")  # which have tests of their own
+PROGRAMS = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem not in ELSEWHERE)
 
 
 def load(name):

@@ -8,10 +8,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..autograd.anomaly_mode import check_walk, is_anomaly_check_nan_enabled, is_anomaly_enabled
 from ..core.dtypes import get_default_dtype
 from ..core.modes import state
 from ..core.structure import parts
@@ -28,6 +30,7 @@ from .trace import record
 from .variables import Surroundings, python_random_states
 
 if TYPE_CHECKING:
+    from ..autograd.explaining.walk import Recorder
     from .profile import Profile
 
 __all__ = ["Compiled"]
@@ -55,7 +58,7 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if state.inside:  # part of a larger compiled function, or of one that is being differentiated or batched
-            return self.function(*args, **kwargs)
+            return self._called_within(args, kwargs)
         if self.check:
             return self._checked(args, kwargs)
         if not kwargs and all(type(x) is Tensor for x in args) and len(set(map(id, args))) == len(args):
@@ -84,7 +87,8 @@ class Compiled:
         """
         from .epoch import run_epoch
 
-        return run_epoch(self, iter(loader) if self.check else loader, progress)  # checked call by call
+        call_by_call = self.check or state.examined
+        return run_epoch(self, iter(loader) if call_by_call else loader, progress)
 
     @property
     def graph(self) -> Text:
@@ -136,6 +140,31 @@ class Compiled:
         from .checking import checked_call
 
         return checked_call(self, args, kwargs)
+
+    def _called_within(self, args: Any, kwargs: Any) -> Any:
+        """A call while something is being traced or transformed, which it is part of, or while anomalies are looked for.
+
+        Then the values are checked, and the program runs.
+        """
+        if state.inside > state.examined or not is_anomaly_enabled():
+            return self.function(*args, **kwargs)
+        if is_anomaly_check_nan_enabled():
+            check_walk(self.recorded_walk(args, kwargs))
+        if self.check:
+            return self._checked(args, kwargs)
+        program, tensors, floats = self._resolved(args, kwargs)
+        return program(tensors, floats)
+
+    def recorded_walk(self, args: Any = (), kwargs: Any = MappingProxyType({}), model: Any = None) -> Recorder:
+        """What a call computes, step by step, with the values of now; nothing is changed.
+
+        ``model`` gives the modules their names. See ``autograd.explaining.walk.Step``.
+        """
+        from .examined import examined_walk
+
+        tensors: list[Tensor] = []
+        _signature((args, kwargs), tensors, [])
+        return examined_walk(self.function, args, kwargs, tensors, model)
 
     def _newest_program(self) -> Program:
         if self._newest is None:

@@ -71,6 +71,11 @@ class Node:
     def name(self) -> str:
         return self.op if isinstance(self.op, str) else self.op.name
 
+    @property
+    def flops(self) -> int:
+        """How many operations on numbers it takes; 0 if it is no primitive's."""
+        return self.op.flops(self, *self.inputs, **self.params) if isinstance(self.op, Primitive) else 0
+
     def parents(self) -> Iterator[Node]:
         """The nodes that it reads."""
         for x in self.inputs:

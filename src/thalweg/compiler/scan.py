@@ -82,6 +82,10 @@ class Scan(Primitive):
     def dtype(self, *inputs: Any, body: Body) -> Any:
         return body.dtype
 
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        """Those of all steps."""
+        return params["body"].length * sum(node.flops for node in params["body"].graph.nodes())
+
     def forward(self, *inputs: Any, body: Body) -> Any:
         flat = np.zeros(body.size(), body.dtype)
         stacks = [flat[a : a + math.prod(shape)].reshape(shape) for a, shape in body.places()]

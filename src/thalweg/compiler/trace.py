@@ -26,7 +26,7 @@ from .lifting import GRAD, VALUE, lifting
 from .number import Number
 from .scan_trace import recorded
 
-__all__ = ["Gradient", "Recording", "Trace", "record"]
+__all__ = ["Gradient", "Recording", "Trace", "record", "tracing"]
 
 ndarray = np.ndarray
 
@@ -392,38 +392,46 @@ def record(
     layers are recorded step by step.
     """
     trace = Trace(arguments, loops)
+    with tracing(trace), tracking_modules():
+        state.watcher = _Backward()
+        floats: list[float] = []
+        args, kwargs = mapped(partial(numbered, trace, floats), (args, kwargs))
+        trace.numbers_read = False
+        recorded = state.recording
+        result = function(*args, **kwargs)
+        if state.recording is not recorded:
+            state.recording = recorded
+            raise TraceError(
+                "the function changes the grad mode for what comes after it, which only its first call would do "
+                "once it is compiled; use `with tw.set_grad_enabled(...)`, or change it outside"
+            )
+        recording = _finish(trace, result, keep)
+        recording.floats = floats
+    return recording
+
+
+@contextmanager
+def tracing(trace: Trace) -> Iterator[None]:
+    """Within it this thread's operations are recorded; afterwards all is as it was before."""
     if state.tracer is not None:
         raise TraceError(f"{user_line()}: a compiled function can't be traced inside another trace")
-    with lifting(trace), tracking_modules():
-        watcher, state.watcher = state.watcher, _Backward()
+    with lifting(trace):
+        watcher = state.watcher
         state.tracer = trace
         state.inside += 1
         try:
-            for x in arguments:
+            for x in trace.arguments:
                 x._value  # noqa: B018 - lifts it, so that the arguments are the first inputs
-            floats: list[float] = []
-            args, kwargs = mapped(partial(_numbered, trace, floats), (args, kwargs))
-            trace.numbers_read = False
-            recorded = state.recording
-            result = function(*args, **kwargs)
-            if state.recording is not recorded:
-                state.recording = recorded
-                raise TraceError(
-                    "the function changes the grad mode for what comes after it, which only its first call would do "
-                    "once it is compiled; use `with tw.set_grad_enabled(...)`, or change it outside"
-                )
-            recording = _finish(trace, result, keep)
-            recording.floats = floats
+            yield
         finally:
             state.tracer = None
             state.watcher = watcher
             state.inside -= 1
             _restore(trace)
             trace.closed = True
-    return recording
 
 
-def _numbered(trace: Trace, floats: list[float], value: Any) -> Any:
+def numbered(trace: Trace, floats: list[float], value: Any) -> Any:
     """A float among the arguments becomes a number that is read anew for each run."""
     if type(value) is not float:
         return value

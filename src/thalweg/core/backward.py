@@ -23,6 +23,9 @@ ndarray = np.ndarray
 class Watcher:
     """What ``core.modes.state.watcher`` holds while someone wants to know what backward does."""
 
+    def starting(self, roots: Sequence[Tensor]) -> None:
+        """A walk begins; it may be one inside a pullback of another."""
+
     def entering(self, node: Node, dy: Any) -> None:
         """The pullbacks of a node are about to run on the cotangent of its output."""
 
@@ -31,6 +34,9 @@ class Watcher:
 
     def done(self) -> None:
         """The walk is over, or has failed."""
+
+    def refused(self, x: Tensor) -> None:
+        """There is nothing to walk to from ``x``."""
 
 
 def backward(
@@ -123,6 +129,8 @@ def _cotangents(roots: Sequence[Tensor], given: Any, create_graph: bool, caller:
     result = []
     for x, dy in zip(roots, supplied, strict=True):
         if edge_of(x) is None:
+            if state.watcher is not None:
+                state.watcher.refused(x)
             raise AutogradError(
                 f"{caller}: the output (shape {tuple(x.shape)}, {x.dtype}) does not require grad and has no grad_fn; "
                 "nothing it was made from has requires_grad=True, or it was made under no_grad or detached"
@@ -189,6 +197,8 @@ def walk(
     useful = None if wanted is None else _useful(roots, wanted)
     targets = () if wanted is None else set(wanted)
     watcher = state.watcher
+    if watcher is not None:
+        watcher.starting(roots)
     recording, state.recording = state.recording, create_graph
     try:
         while heap:

@@ -30,6 +30,7 @@ class _State(threading.local):
     watcher: Any = None  # what is told of each node that backward visits; see core.backward.Watcher
     tracer: Tracer | None = None  # what records a whole function in this thread
     inside: int = 0  # how many traces and transformations are running: compiled functions are then part of them
+    examined: int = 0  # how many of them only examine what is computed, as detect_anomaly does
     forward: Any = None  # the level of forward mode that new tensors belong to
     batches: tuple[Any, ...] = ()  # the batches that functions of one sample are being applied to, outermost first
 

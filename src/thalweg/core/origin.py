@@ -17,7 +17,17 @@ import numpy as np
 from .hooks import ModuleHooks, everywhere
 from .tape import Node, now
 
-__all__ = ["NOWHERE", "Origin", "Scope", "here", "scope_of", "set_scope", "tracking_modules", "user_line"]
+__all__ = [
+    "NOWHERE",
+    "Origin",
+    "Scope",
+    "here",
+    "is_users",
+    "scope_of",
+    "set_scope",
+    "tracking_modules",
+    "user_line",
+]
 
 _INSIDE = (
     str(Path(__file__).resolve().parent.parent) + os.sep,
@@ -96,6 +106,7 @@ class _Running(threading.local):
     backward = False
 
     def __init__(self) -> None:
+        self.given: dict[Any, str] = {}  # names of modules, whoever calls them
         self.names: dict[Any, str] = {}  # of the modules in the outermost one
         self.stamps: list[int] = []  # of the tape's clock, when the scope changed
         self.scopes: list[Scope | None] = []  # what it changed to
@@ -112,13 +123,17 @@ _users = 0  # how many threads' blocks need the tracker
 _lock = threading.Lock()
 
 
+def is_users(frame: FrameType) -> bool:
+    """Whether a frame runs code that is neither this package's nor NumPy's."""
+    return not frame.f_code.co_filename.startswith(_INSIDE)
+
+
 def user_line() -> str:
     """The innermost line outside of this package that is being executed, as "file.py:12"."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        name = frame.f_code.co_filename
-        if not name.startswith(_INSIDE):
-            return f"{os.path.basename(name)}:{frame.f_lineno}"
+        if is_users(frame):
+            return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
         frame = frame.f_back
     return ""
 
@@ -135,10 +150,11 @@ def scope_of(node: Node) -> Scope | None:
 
 
 @contextmanager
-def tracking_modules() -> Iterator[None]:
+def tracking_modules(model: Any = None) -> Iterator[None]:
     """Within it ``here`` knows which modules are running in this thread.
 
-    Each call costs a few microseconds, and `Sequential` applies its modules one by one.
+    Those of ``model`` have their names in it, also if they are called one by one. Each call costs a few microseconds,
+    and `Sequential` applies its modules one by one.
     """
     global _users
     with _lock:
@@ -146,9 +162,13 @@ def tracking_modules() -> Iterator[None]:
         if _users == 1:
             everywhere.insert(0, _tracker)
     _running.tracked += 1
+    given = _running.given
+    if model is not None:
+        _running.given = {m: name for name, m in model.named_modules()}
     try:
         yield
     finally:
+        _running.given = given
         _running.tracked -= 1
         if not _running.tracked:
             _running.__init__()  # type: ignore[misc]
@@ -170,7 +190,8 @@ def _enter(module: Any, args: Any) -> None:
         return
     outer = running.scope
     if outer is None:
-        running.names = {m: name for name, m in module.named_modules()}
+        inside = module in running.given
+        running.names = running.given if inside else {m: name for name, m in module.named_modules()}
     path = running.names.get(module)
     if path is None:  # not a part of the outermost module
         path = f"{outer.path}.{type(module).__name__}".lstrip(".") if outer is not None else ""

@@ -12,6 +12,7 @@ which costs no bookkeeping; with ``create_graph`` it runs the same rules on Tens
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Container, Sequence
@@ -27,7 +28,7 @@ from .tensor import Tensor, wrap
 from .transpose import transposed_pullback
 from .value import SymbolicValue
 
-__all__ = ["Primitive", "ViewPrimitive", "is_floating", "raw_dtype", "shares_memory"]
+__all__ = ["Primitive", "ViewPrimitive", "is_floating", "raw_dtype", "shares_memory", "size_of"]
 
 ndarray = np.ndarray
 
@@ -44,6 +45,11 @@ def is_floating(value: Any) -> bool:
 def raw_dtype(x: Any) -> Any:
     """The NumPy dtype of a Tensor or a raw value."""
     return x._value.dtype if isinstance(x, Tensor) else x.dtype
+
+
+def size_of(x: Any) -> int:
+    """The number of elements of whatever has a shape; 1 of a Python number, 0 of None."""
+    return 0 if x is None else math.prod(getattr(x, "shape", ()))
 
 
 class Primitive:
@@ -127,6 +133,14 @@ class Primitive:
         for all samples. Written in primitives, so that the values may be arrays, tensors or symbolic values.
         """
         raise NotImplementedError(f"{self.name} has no batching rule")
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        """How many operations on numbers the forward takes, by the shapes of its output and inputs.
+
+        A multiplication and an addition count two, a function such as exp one. Moving, choosing and sorting elements
+        counts nothing.
+        """
+        return 0
 
     def compose(self, *inputs: Any, **params: Any) -> Any:
         """The same by simpler primitives on the inputs, whatever values they are; None where it is simple already."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["mapped", "parts"]
+__all__ = ["leaves", "mapped", "parts"]
 
 
 def parts(value: Any) -> list[Any] | None:
@@ -18,6 +18,22 @@ def parts(value: Any) -> list[Any] | None:
     if isinstance(value, slice):
         return [value.start, value.stop, value.step]
     return None
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """What is no container, in nested containers.
+
+    >>> list(leaves({"a": [1, 2], "b": (3,)}))
+    [1, 2, 3]
+    """
+    stack = [value]
+    while stack:
+        x = stack.pop()
+        held = parts(x)
+        if held is None:
+            yield x
+        else:
+            stack.extend(reversed(held))
 
 
 def mapped(leaf: Callable[[Any], Any], value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from .hooks import ModuleHooks, call_with_hooks, everywhere
 from .parameter import Parameter
 from .registry import Registry
 from .state import EXTRA_STATE, IncompatibleKeys, load_state_dict
+
+if TYPE_CHECKING:
+    from ..viz.summaries import Summary
 
 __all__ = ["Module"]
 
@@ -60,6 +63,11 @@ class Module(Registry):
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The output; every subclass defines it."""
         raise NotImplementedError(f"{type(self).__name__} has no forward(); define it to say what the module computes")
+
+    if TYPE_CHECKING:
+
+        def summary(self, *inputs: Any, depth: int = ..., **kwargs: Any) -> Summary:
+            """A table of the modules: classes, output shapes, parameters, FLOPs, memory; see ``viz.summary``."""
 
     # -- members ------------------------------------------------------------------------------------------
 

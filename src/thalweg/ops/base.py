@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.dtypes import BOOL, FLOAT64, default_float, result_dtype
 from ..core.modes import state
-from ..core.primitive import Primitive
+from ..core.primitive import Primitive, size_of
 from ..core.tape import NO_PARAMS
 from ..core.tensor import Tensor, wrap
 from ..core.value import SymbolicValue
@@ -41,6 +41,9 @@ class Elementwise(Primitive):
 
     def dtype(self, *inputs: Any, **params: Any) -> Any:
         return BOOL if self.boolean else result_dtype(list(inputs))
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return size_of(y)
 
     def broadcast_error(self, shapes: list[Any]) -> ShapeError:
         text = " and ".join(str(tuple(s)) for s in shapes)

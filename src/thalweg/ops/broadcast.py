@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import INT64
-from ..core.primitive import Primitive, ViewPrimitive
+from ..core.primitive import Primitive, ViewPrimitive, size_of
 from ..errors import ShapeError
 
 __all__ = ["aligned", "expand", "mean", "reshape", "shifted", "spread", "sum_", "sum_to"]
@@ -110,6 +110,9 @@ class Reduction(Primitive):
 
     def shape(self, x: Any, dims: tuple[int, ...], keepdim: bool) -> tuple[int, ...]:
         return reduced_shape(x.shape, dims, keepdim)
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return size_of(inputs[0])
 
     def batch(self, size: int, inputs: Any, batched: Any, dims: tuple[int, ...], keepdim: bool) -> Any:
         return self(inputs[0], dims=shifted(dims), keepdim=keepdim)

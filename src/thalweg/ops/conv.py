@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import Primitive
+from ..core.primitive import Primitive, size_of
 from ..errors import ShapeError
 from .broadcast import reshape, sum_
 from .linalg import matmul, transpose_last
@@ -62,6 +62,9 @@ class Convolution(Primitive):
                 f"shape {tuple(x.shape)}, which with its padding has the sizes {padded}"
             )
         return (x.shape[0], w.shape[0], *(max(m, 0) for m in out))
+
+    def flops(self, y: Any, x: Any, w: Any, **params: Any) -> int:
+        return 2 * size_of(y) * math.prod(w.shape[1:])
 
     def compose(self, x: Any, w: Any, groups: int, **params: Any) -> Any:
         shape = self.shape(x, w, groups=groups, **params)
@@ -124,6 +127,9 @@ class ConvolutionInput(Primitive):
             )
         return (dy.shape[0], groups * w.shape[1], *sizes)
 
+    def flops(self, y: Any, dy: Any, w: Any, **params: Any) -> int:
+        return 2 * size_of(dy) * math.prod(w.shape[1:])
+
     def compose(self, dy: Any, w: Any, sizes: Sizes, groups: int, **params: Any) -> Any:
         n, out, kernel = dy.shape[0], tuple(dy.shape[2:]), tuple(w.shape[2:])
         filters = reshape(w, shape=(groups, w.shape[0] // groups, w.shape[1] * math.prod(kernel)))
@@ -182,6 +188,9 @@ class ConvolutionWeight(Primitive):
                 f"and the channels multiples of the {groups} groups"
             )
         return (dy.shape[1], x.shape[1] // groups, *kernel)
+
+    def flops(self, y: Any, x: Any, dy: Any, **params: Any) -> int:
+        return 2 * size_of(dy) * math.prod(y.shape[1:])
 
     def compose(self, x: Any, dy: Any, kernel: Sizes, groups: int, **params: Any) -> Any:
         columns = _columns(x, kernel, groups, **params)

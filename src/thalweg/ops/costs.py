@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import Primitive
+from ..core.primitive import Primitive, size_of
 from .base import Elementwise, quiet, safe_mul
 from .broadcast import mean, sum_
 from .elementwise import log, log1p, maximum
@@ -40,6 +40,9 @@ class MeanSquaredError(Primitive):
 
     def shape(self, a: Any, b: Any) -> tuple[int, ...]:
         return ()
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return 3 * size_of(inputs[0])
 
     def compose(self, a: Any, b: Any) -> Any:
         d = a - b
@@ -75,6 +78,9 @@ class BinaryCrossEntropy(Elementwise):
     @quiet
     def forward(p: Any, t: Any) -> Any:
         return (t - 1) * np.maximum(np.log1p(-p), LOWEST_LOG) - t * np.maximum(np.log(p), LOWEST_LOG)
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return 9 * size_of(y)
 
     def compose(self, p: Any, t: Any) -> Any:
         return (t - 1) * maximum(log1p(-p), LOWEST_LOG) - t * maximum(log(p), LOWEST_LOG)

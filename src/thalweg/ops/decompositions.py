@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from ..core.primitive import size_of
 from .base import safe_mul, where
 from .linalg import matmul, transpose_last
 from .shape import cat, index
-from .systems import Factor, lapack, lower_part, require_square, solve_triangular
+from .systems import Factor, lapack, lower_part, require_square, solve_triangular, svd_flops
 
 __all__ = ["cholesky", "eigh", "matrix_exponential", "qr", "svd"]
 
@@ -34,6 +35,9 @@ class Cholesky(Factor):
     def shape(self, x: Any) -> tuple[int, ...]:
         require_square(x, self.name)
         return tuple(x.shape)
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return size_of(y) * y.shape[-1] // 3
 
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
         inner = lower_part(matmul(transpose_last(y), dy))
@@ -61,6 +65,9 @@ class Eigh(Factor):
         require_square(x, self.name)
         n = x.shape[-1]
         return (*x.shape[:-2], n + 1, n)
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return 9 * size_of(inputs[0]) * inputs[0].shape[-1]
 
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
         w, v = _rows(y, 0, 1), _rows(y, 1, None)
@@ -96,6 +103,9 @@ class Svd(Factor):
     def shape(self, x: Any) -> tuple[int, ...]:
         m, n = x.shape[-2:]
         return (*x.shape[:-2], m + 1 + n, min(m, n))
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return svd_flops(inputs[0])
 
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
         k = y.shape[-1]
@@ -141,6 +151,10 @@ class Qr(Factor):
         m, n = x.shape[-2:]
         return (*x.shape[:-2], m + n, min(m, n))
 
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        n, m = sorted(inputs[0].shape[-2:])
+        return 4 * size_of(inputs[0]) * n - 4 * size_of(inputs[0]) * n * n // (3 * max(m, 1))
+
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
         m, n = x.shape[-2:]
         q, r_t, dq, dr_t = _rows(y, 0, m), _rows(y, m, None), _rows(dy, 0, m), _rows(dy, m, None)
@@ -185,6 +199,9 @@ class MatrixExponential(Factor):
     def shape(self, x: Any) -> tuple[int, ...]:
         require_square(x, self.name)
         return tuple(x.shape)
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return 16 * size_of(y) * y.shape[-1]
 
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
         t, n, last = transpose_last(x), x.shape[-1], x.ndim - 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import Primitive, raw_dtype
+from ..core.primitive import Primitive, raw_dtype, size_of
 from .base import convert, safe_mul, where
 from .broadcast import reshape, spread
 from .index import along, as_vectors, gather, place_of, scatter_add
@@ -22,6 +22,9 @@ class _Scatter(Primitive):
 
     def shape(self, x: Any, index: Any, src: Any, dim: int, **params: Any) -> tuple[int, ...]:
         return tuple(x.shape)
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return size_of(inputs[2])
 
     def batch(self, size: int, inputs: Any, batched: Any, dim: int, **params: Any) -> Any:
         x, i, src = (spread(v, size, b) for v, b in zip(inputs, batched, strict=True))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import Primitive
+from ..core.primitive import Primitive, size_of
 from .broadcast import aligned, reshape, spread, sum_to
 from .shape import permute
 
@@ -164,6 +164,9 @@ class TakeAdjoint(Primitive):
     def shape(self, dy: Any, *indices: Any, pattern: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
         return shape
 
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return size_of(inputs[0])
+
     def limits(self, dy: Any, *indices: Any, pattern: tuple[Any, ...], shape: tuple[int, ...]) -> Any:
         return position_limits(indices, pattern, shape)
 
@@ -208,6 +211,9 @@ class IndexPut(Primitive):
 
     def shape(self, x: Any, value: Any, *indices: Any, **params: Any) -> tuple[int, ...]:
         return tuple(x.shape)
+
+    def flops(self, y: Any, x: Any, value: Any, *indices: Any, accumulate: bool, **params: Any) -> int:
+        return size_of(value) if accumulate else 0
 
     def limits(self, x: Any, value: Any, *indices: Any, pattern: tuple[Any, ...], accumulate: bool) -> Any:
         return position_limits(indices, pattern, x.shape)
@@ -289,6 +295,9 @@ class ScatterAdd(Primitive):
 
     def shape(self, x: Any, index: Any, src: Any, dim: int) -> tuple[int, ...]:
         return tuple(x.shape)
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return size_of(inputs[2])
 
     def limits(self, x: Any, index: Any, src: Any, dim: int) -> Any:
         return _place_limits(self.name, index, x.shape, dim)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import Primitive
+from ..core.primitive import Primitive, size_of
 from ..errors import ShapeError
 from .base import safe_mul
 from .broadcast import aligned, expand, reshape, spread, sum_to
@@ -53,6 +53,9 @@ class Matmul(Primitive):
             raise ShapeError(f"matmul: batch axes don't broadcast, {tuple(a.shape)} @ {tuple(b.shape)}") from None
         return (*batch, a.shape[-2], b.shape[-1])
 
+    def flops(self, y: Any, a: Any, b: Any) -> int:
+        return 2 * size_of(y) * a.shape[-1]
+
     def batch(self, size: int, inputs: Any, batched: Any) -> Any:
         a, b = inputs
         if batched[0] and not batched[1] and b.ndim == 2:  # one product for the whole batch
@@ -96,6 +99,9 @@ class Linear(Primitive):
         if bias is not None and tuple(bias.shape) != (w.shape[0],):
             raise ShapeError(f"{self.name}: the bias has shape {tuple(bias.shape)} and should have ({w.shape[0]},)")
         return (*x.shape[:-1], w.shape[0])
+
+    def flops(self, y: Any, x: Any, w: Any, bias: Any) -> int:
+        return 2 * size_of(y) * w.shape[1] + (0 if bias is None else size_of(y))
 
     def compose(self, x: Any, w: Any, bias: Any) -> Any:
         y = matmul(_rows(x), permute(w, dims=(1, 0)))
@@ -149,6 +155,9 @@ class LinearRelu(Linear):
     def forward(self, x: Any, w: Any, bias: Any) -> Any:
         y = super().forward(x, w, bias)
         return np.maximum(y, 0, out=y)
+
+    def flops(self, y: Any, x: Any, w: Any, bias: Any) -> int:
+        return super().flops(y, x, w, bias) + size_of(y)
 
     def compose(self, x: Any, w: Any, bias: Any) -> Any:
         return relu(super().compose(x, w, bias))

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.dtypes import INT64
-from ..core.primitive import Primitive, raw_dtype
+from ..core.primitive import Primitive, raw_dtype, size_of
 from ..errors import ShapeError
 from .base import convert, safe_mul
 from .broadcast import expand, is_narrow, reshape
@@ -79,6 +79,9 @@ class _RunningExtreme(_Positions):
         places = np.where(hits, np.arange(rows.shape[-1]), 0)
         found = np.maximum.accumulate(places, axis=-1) if rows.size else places
         return np.moveaxis(found, -1, dim).astype(INT64)
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return size_of(y)
 
     def lower(self, code: Any, x: Any, dim: int) -> None:
         f, emit = code.f, code.emit
@@ -164,6 +167,9 @@ class Cumprod(_Along):
 
     def dtype(self, x: Any, **params: Any) -> Any:
         return x.dtype if x.dtype.kind == "f" else INT64
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return size_of(y)
 
     def compose(self, x: Any, dim: int) -> Any:
         return cumprod(convert(x, dtype=INT64), dim=dim) if is_narrow(x) else None

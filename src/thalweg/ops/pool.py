@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import INT64
-from ..core.primitive import Primitive
+from ..core.primitive import Primitive, size_of
 from ..errors import ShapeError
 from .base import quiet, where
 from .broadcast import expand, reshape
@@ -45,6 +45,9 @@ class _Pool(_Windows):
         if lead < 0:
             raise ShapeError(f"{self.name}: shape {tuple(x.shape)} does not have the {len(counts)} axes to pool over")
         return (*x.shape[:lead], *counts)
+
+    def flops(self, y: Any, *inputs: Any, kernel: Sizes, **params: Any) -> int:
+        return size_of(y) * math.prod(kernel)
 
 
 class MaxPool(_Pool):
@@ -175,6 +178,9 @@ class MaxPoolAdjoint(_Windows):
     def shape(self, dy: Any, x: Any, **params: Any) -> tuple[int, ...]:
         return tuple(x.shape)
 
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return size_of(inputs[0]) * (math.prod(params["kernel"]) + 1)
+
     def compose(self, dy: Any, x: Any, **params: Any) -> Any:
         found = max_pool_indices(x, **params)
         lead = tuple(x.shape[: x.ndim - len(params["counts"])])
@@ -237,6 +243,9 @@ class SumPoolAdjoint(_Windows):
 
     def shape(self, dy: Any, sizes: Sizes, **params: Any) -> tuple[int, ...]:
         return (*dy.shape[: dy.ndim - len(sizes)], *sizes)
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return size_of(inputs[0]) * math.prod(params["kernel"])
 
     def compose(
         self, dy: Any, sizes: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, counts: Sizes

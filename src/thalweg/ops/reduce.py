@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core.dtypes import BOOL, INT64
-from ..core.primitive import Primitive, raw_dtype
+from ..core.primitive import Primitive, raw_dtype, size_of
 from .base import convert, safe_mul
 from .broadcast import Reduction, is_narrow, reduced_shape, repeat_back, reshape, sum_
 from .dims import DimensionError
@@ -120,6 +120,9 @@ class _Arg(Primitive):
     def dtype(self, *inputs: Any, **params: Any) -> Any:
         return INT64
 
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return size_of(inputs[0])
+
     def batch(self, size: int, inputs: Any, batched: Any, dim: int, keepdim: bool) -> Any:
         return self(inputs[0], dim=dim + 1, keepdim=keepdim)
 
@@ -202,6 +205,9 @@ class Cumsum(Primitive):
 
     def dtype(self, x: Any, **params: Any) -> Any:
         return x.dtype if x.dtype.kind == "f" else INT64
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return size_of(y)
 
     def compose(self, x: Any, dim: int) -> Any:
         return cumsum(convert(x, dtype=INT64), dim=dim) if is_narrow(x) else None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.modes import state
-from ..core.primitive import Primitive
+from ..core.primitive import Primitive, size_of
 from ..core.tensor import Tensor, wrap
 from ..errors import TargetError
 from .base import quiet, safe_mul
@@ -46,6 +46,9 @@ class _AlongRows(Primitive):
 
     def shape(self, x: Any, dim: int) -> tuple[int, ...]:
         return tuple(x.shape)
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return 5 * size_of(y)  # the maximum, minus it, exp, the sum, and the division or subtraction
 
     def batch(self, size: int, inputs: Any, batched: Any, dim: int) -> Any:
         return self(inputs[0], dim=dim + 1)
@@ -118,6 +121,9 @@ class _CrossEntropy(Primitive):
     def pick(logp: Any, target: Any) -> Any:
         """The output, from logp = log_softmax(x)."""
         raise NotImplementedError
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return 5 * size_of(inputs[0]) + 2 * size_of(inputs[1])  # log_softmax; the negation and the mean
 
     def forward(self, x: Any, target: Any) -> Any:
         return self.pick(LogSoftmax.forward(x, dim=1), target)
@@ -228,6 +234,9 @@ class CrossEntropySlope(Primitive):
 
     def shape(self, x: Any, target: Any) -> tuple[int, ...]:
         return tuple(x.shape)
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return 5 * size_of(y) + size_of(inputs[1])
 
     def compose(self, x: Any, target: Any) -> Any:
         return softmax(x, dim=1) - convert(_onehot(x, target), dtype=x.dtype)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core.dtypes import INT64
-from ..core.primitive import Primitive
+from ..core.primitive import Primitive, size_of
 from .base import convert, where
 from .broadcast import reshape, spread, sum_
 from .elementwise import eq, gt, le, log1p, logical_and, logical_or, minimum, neg
@@ -34,6 +34,9 @@ class PickRepeated(Primitive):
 
     def shape(self, weights: Any, u: Any) -> tuple[int, ...]:
         return tuple(u.shape)
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return size_of(inputs[0])
 
     def compose(self, weights: Any, u: Any) -> Any:
         edges = cumsum(weights, dim=1)
@@ -67,6 +70,9 @@ class PickDistinct(Primitive):
 
     def shape(self, weights: Any, u: Any, count: int) -> tuple[int, ...]:
         return weights.shape[0], count
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return 2 * size_of(inputs[0])
 
     def compose(self, weights: Any, u: Any, count: int) -> Any:
         """By ranks: how many keys of the row are larger, or equal and further left."""

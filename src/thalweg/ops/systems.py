@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import Primitive
+from ..core.primitive import Primitive, size_of
 from ..errors import LinAlgError, ShapeError
 from .base import quiet, safe_mul, where
 from .broadcast import aligned, reshape, sum_, sum_to
@@ -43,6 +43,16 @@ def lower_part(x: Any, diagonal: int = 0) -> Any:
     return where(np.tri(x.shape[-2], x.shape[-1], diagonal, bool), x, 0.0)
 
 
+def svd_flops(x: Any) -> int:
+    """Of the singular value decomposition of (..., m, n) matrices: 14 m n**2 + 8 n**3 for m >= n.
+
+    These and the other counts of matrix functions are the leading terms in Golub and Van Loan (2013), Matrix
+    computations.
+    """
+    n, m = sorted(x.shape[-2:])
+    return 14 * size_of(x) * n + 8 * size_of(x) * n * n // max(m, 1)
+
+
 class Factor(Primitive):
     """A function of one batch of matrices; a batch more is an axis more in front."""
 
@@ -69,6 +79,9 @@ class Solve(Primitive):
 
     def shape(self, a: Any, b: Any) -> tuple[int, ...]:
         return _system_shape(a, b, self.name)
+
+    def flops(self, y: Any, a: Any, b: Any, **params: Any) -> int:
+        return 2 * size_of(a) * a.shape[-1] // 3 + 2 * size_of(y) * a.shape[-1]
 
     def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
         a, b = inputs
@@ -118,6 +131,9 @@ class SolveTriangular(Solve):
     def shape(self, a: Any, b: Any, upper: bool, transposed: bool) -> tuple[int, ...]:  # type: ignore[override]
         return _system_shape(a, b, self.name)
 
+    def flops(self, y: Any, a: Any, b: Any, **params: Any) -> int:
+        return size_of(y) * a.shape[-1]
+
     def pullback(self, edges: Any, dy: Any, y: Any, inputs: Any, params: dict[str, Any]) -> Any:
         a, b = inputs
         upper, transposed = params["upper"], params["transposed"]
@@ -160,6 +176,9 @@ class Inverse(Factor):
         require_square(x, self.name)
         return tuple(x.shape)
 
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return 2 * size_of(y) * y.shape[-1]
+
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
         t = transpose_last(y)
         return neg(matmul(matmul(t, dy), t))
@@ -186,6 +205,9 @@ class Pseudoinverse(Factor):
     def shape(self, x: Any, atol: float, rtol: float) -> tuple[int, ...]:
         return (*x.shape[:-2], x.shape[-1], x.shape[-2])
 
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return svd_flops(inputs[0]) + 2 * size_of(y) * min(y.shape[-2:])
+
     def pullback_0(self, dy: Any, y: Any, x: Any, atol: float, rtol: float) -> Any:
         yt, dyt = transpose_last(y), transpose_last(dy)
         left = matmul(dyt, matmul(y, yt))
@@ -207,6 +229,9 @@ class LogDeterminant(Factor):
         require_square(x, self.name)
         return (*x.shape[:-2], 2)
 
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return 2 * size_of(inputs[0]) * inputs[0].shape[-1] // 3
+
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
         slope = index(dy, index=(Ellipsis, slice(1, 2)))
         return reshape(slope, shape=(*slope.shape, 1)) * transpose_last(inverse(x))
@@ -223,6 +248,9 @@ class Determinant(Factor):
     def shape(self, x: Any) -> tuple[int, ...]:
         require_square(x, self.name)
         return tuple(x.shape[:-2])
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return 2 * size_of(inputs[0]) * inputs[0].shape[-1] // 3
 
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
         return safe_mul(reshape(dy, shape=(*dy.shape, 1, 1)), cofactors(x))
@@ -247,6 +275,9 @@ class Cofactors(Factor):
 
     def shape(self, x: Any) -> tuple[int, ...]:
         return tuple(x.shape)
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return svd_flops(inputs[0]) + 2 * size_of(y) * min(y.shape[-2:])
 
     def pullback_0(self, dy: Any, y: Any, x: Any) -> Any:
         t = transpose_last(inverse(x))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.primitive import Primitive
+from ..core.primitive import Primitive, size_of
 from .broadcast import reshape
 
 __all__ = ["output_sizes", "padded_windows", "windows", "windows_adjoint"]
@@ -93,6 +93,9 @@ class WindowsAdjoint(_Windows):
 
     def shape(self, dy: Any, sizes: Sizes, **params: Any) -> Sizes:
         return (*dy.shape[:2], *sizes)
+
+    def flops(self, y: Any, *inputs: Any, **params: Any) -> int:
+        return size_of(inputs[0])
 
     def pullback_0(self, dx: Any, x: Any, dy: Any, sizes: Sizes, **params: Any) -> Any:
         return windows(dx, **params)

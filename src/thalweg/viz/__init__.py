@@ -3,5 +3,6 @@
 from .blocks import Diagram, diagram
 from .passes import Backprop, backprop
 from .picture import Picture
+from .summaries import Row, Summary, summary
 
-__all__ = ["Backprop", "Diagram", "Picture", "backprop", "diagram"]
+__all__ = ["Backprop", "Diagram", "Picture", "Row", "Summary", "backprop", "diagram", "summary"]

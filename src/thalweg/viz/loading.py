@@ -115,7 +115,7 @@ def parse_input(text: str) -> Tensor:
     """A tensor of zeros from ``64,1,28,28`` or ``8,32:int64``; ``scalar`` has no axes.
 
     >>> parse_input("2,3").shape, parse_input("8:int64").dtype
-    (Size([2, 3]), thalweg.int64)
+    (thalweg.Size([2, 3]), thalweg.int64)
     """
     sizes, _, dtype = text.partition(":")
     dtype = dtype.strip() or "float32"

@@ -44,7 +44,7 @@ def shortened(text: str, width: float, size: float = 13, *, bold: bool = False) 
     """The text, or as much of it as fits with an ellipsis.
 
     >>> shortened("a_rather_long_name", 60, 10)
-    'a_rather…'
+    'a_rather_l…'
     """
     if text_width(text, size, bold=bold) <= width:
         return text

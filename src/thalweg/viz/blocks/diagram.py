@@ -16,7 +16,7 @@ from .folding import fold
 from .page import interactive
 from .program import Program, traced
 from .sizes import title_of
-from .units import Unit, tree_of
+from .units import Unit, is_layer, tree_of
 from .view import View
 
 __all__ = ["Diagram", "diagram"]
@@ -86,7 +86,7 @@ class Diagram(Picture):
         self, program: Program, depth: int | None, direction: Direction, repeats: bool, title: str | None
     ) -> None:
         self.direction: Direction = direction
-        if depth == 0:
+        if depth == 0 or (program.module is not None and is_layer(type(program.module), program.module.children())):
             program.module = None
         self.program = program
         self.root = tree_of(program)

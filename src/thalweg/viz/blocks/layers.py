@@ -300,7 +300,7 @@ def separated(wanted: Sequence[float], weights: Sequence[float], room: Sequence[
 
     By pooling adjacent violators of the order of x - room (Ayer et al., 1955).
 
-    >>> separated([0, 0, 9], [1, 1, 1], [0, 2, 4])
+    >>> separated([0.0, 0.0, 9.0], [1, 1, 1], [0, 2, 4])
     [-1.0, 1.0, 9.0]
     """
     pools: list[tuple[float, float, int]] = []  # (mean, weight, how many)

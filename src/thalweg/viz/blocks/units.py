@@ -10,7 +10,7 @@ from ...compiler.graph import INPUT, Node
 from ...core.origin import Scope
 from .program import Program, Role
 
-__all__ = ["Note", "Parameter", "Unit", "Variable", "tree_of"]
+__all__ = ["Note", "Parameter", "Unit", "Variable", "is_layer", "tree_of"]
 
 
 @dataclass(frozen=True)
@@ -173,8 +173,12 @@ def _is_atomic(unit: Unit) -> bool:
         return True
     if unit.scope is None or unit.parent is None:
         return False
-    calls_others = any(child.op is None for child in unit.children)
-    return not calls_others and unit.scope.type.__module__.startswith("thalweg.")
+    return is_layer(unit.scope.type, [child for child in unit.children if child.op is None])
+
+
+def is_layer(cls: type, inner: Iterable[Any]) -> bool:
+    """Whether a module is a layer of the library, and no container of others."""
+    return cls.__module__.startswith("thalweg.") and not any(True for _ in inner)
 
 
 def _name_parameters(root: Unit, program: Program) -> None:

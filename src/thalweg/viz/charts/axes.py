@@ -100,9 +100,9 @@ def _linear(low: float, high: float, whole: bool, tight: bool) -> Axis:
     if tight:
         return Axis(low, high, whole=whole) if high - low > FINEST * max(abs(low), abs(high)) else _around(low, whole)
     span = high - low
-    if low > 0 and low <= span or high > 0 and span <= FINEST * high:
+    if (low > 0 and low <= span) or (high > 0 and span <= FINEST * high):
         low = 0.0
-    elif high < 0 and -high <= span or low < 0 and span <= FINEST * -low:
+    elif (high < 0 and -high <= span) or (low < 0 and span <= FINEST * -low):
         high = 0.0
     if high == low:
         return Axis(low, low + 1, whole=whole)

@@ -111,7 +111,7 @@ class Heatmap(Chart):
         if not self.matrix.size:
             return True
         widest = max(text_width(word, FONT) for row in self.words for word in row)
-        return widest + 6 <= (self.right - self.left) / columns and FONT + 3 <= (self.bottom - self.top) / rows
+        return widest + 6 <= (self.right - self.left) / columns and (self.bottom - self.top) / rows >= FONT + 3
 
     def _cell_texts(self, x: Floats, y: Floats) -> list[str]:
         return [

@@ -1,0 +1,147 @@
+"""Pictures of everything that thalweg draws.
+
+``python examples/gallery.py`` makes docs/gallery.md and its images anew.
+"""
+
+import importlib.util
+import inspect
+import textwrap
+from pathlib import Path
+
+import thalweg as tw
+from thalweg import nn, viz
+from thalweg.datasets import Digits
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent / "docs" / "gallery.md"
+IMAGES = HERE.parent / "docs" / "images" / "gallery"
+
+
+def example(name):
+    """An example of this folder as a module."""
+    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def digits_network():
+    """The network of `thalweg train digits`."""
+    model = nn.Sequential(nn.Linear(64, 60), nn.ReLU(), nn.Linear(60, 40), nn.ReLU(), nn.Linear(40, 10))
+    return viz.diagram(model, tw.zeros(16, 64), title="The digits network")
+
+
+def cost():
+    """A function of two modules: what is given, what is computed, and the cost."""
+    model, criterion = nn.Sequential(nn.Linear(64, 40), nn.Tanh(), nn.Linear(40, 10)), nn.CrossEntropyLoss()
+
+    def loss(x, y):
+        return criterion(model(x), y)
+
+    return viz.diagram(loss, tw.zeros(16, 64), tw.zeros(16, dtype=tw.int64), direction="right")
+
+
+def backward():
+    """The backward pass beside the forward pass: from the gradient at the output to those of the parameters."""
+    model = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2))
+    return viz.diagram(model, tw.zeros(5, 4), backward=True)
+
+
+def lenet():
+    """LeNet-5, from `examples/lenet5_digits.py`."""
+    return viz.diagram(example("lenet5_digits").LeNet5(), tw.zeros(64, 1, 32, 32))
+
+
+def resnet():
+    """A residual network, from `examples/resnet_digits.py`: equal blocks in a row are drawn once."""
+    return viz.diagram(example("resnet_digits").ResNet(), tw.zeros(8, 1, 8, 8))
+
+
+def gpt():
+    """A GPT, from `examples/char_gpt.py`."""
+    return viz.diagram(example("char_gpt").GPT(letters=59), tw.zeros(2, 64, dtype=tw.int64), depth=2)
+
+
+def autoencoder():
+    """A variational autoencoder, from `examples/vae_digits.py`."""
+    return viz.diagram(example("vae_digits").VAE(), tw.zeros(8, 64))
+
+
+def rosenbrock():
+    """Any function can be drawn, without a module."""
+
+    def rosenbrock(x, y):
+        return (1 - x) ** 2 + 100 * (y - x**2) ** 2
+
+    return viz.diagram(rosenbrock, tw.tensor(1.0), tw.tensor(2.0), direction="right")
+
+
+def backpropagation():
+    """One pass through a network: the sizes of states and gradients, the norms of the Jacobians, the updates."""
+    tw.manual_seed(0)
+    x, y = Digits("train")[:16]
+    model = nn.Sequential(nn.Linear(64, 60), nn.ReLU(), nn.Linear(60, 10))
+    return viz.backprop(model, nn.CrossEntropyLoss(), x, y, lr=0.05)
+
+
+def backpropagation_halfway():
+    """The same pass, after its fourth step: the gradient has come back through the cost."""
+    tw.manual_seed(0)
+    x, y = Digits("train")[:16]
+    model = nn.Sequential(nn.Linear(64, 60), nn.ReLU(), nn.Linear(60, 10))
+    return viz.backprop(model, nn.CrossEntropyLoss(), x, y, lr=0.05, step=5)
+
+
+PICTURES = [
+    digits_network,
+    cost,
+    backward,
+    lenet,
+    resnet,
+    gpt,
+    autoencoder,
+    rosenbrock,
+    backpropagation,
+    backpropagation_halfway,
+]
+
+
+HEAD = """# Gallery
+
+Everything here is made by `python examples/gallery.py`, from the code beside each picture. In a notebook a picture
+shows itself; `picture.save("name.svg")` writes it, as `.html` with what can be clicked, or as `.png`.
+"""
+
+
+def code_of(picture):
+    """The lines of a function that makes a picture, without its head and docstring."""
+    lines = inspect.getsource(picture).splitlines()[2:]
+    return textwrap.dedent("\n".join(lines)).strip("\n").replace("return viz.", "picture = viz.")
+
+
+def page(descriptions):
+    """The gallery's text, for pictures by name and what they show in words."""
+    parts = [HEAD]
+    for picture in PICTURES:
+        name = picture.__name__
+        parts.append(
+            f"## {name.replace('_', ' ').capitalize()}\n\n{picture.__doc__}\n\n"
+            f"![{descriptions[name]}](images/gallery/{name}.svg)\n\n```text\n{code_of(picture)}\n```\n"
+        )
+    return "\n".join(parts)
+
+
+def main():
+    """Make all pictures and the page."""
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    descriptions = {}
+    for picture in PICTURES:
+        drawn = picture()
+        drawn.save(IMAGES / f"{picture.__name__}.svg")
+        descriptions[picture.__name__] = drawn.title
+        print(f"{picture.__name__}: {drawn.width:g} x {drawn.height:g}")
+    PAGE.write_text(page(descriptions), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,235 @@
+"""What an operation does to a gradient, in words: the reasons, and what to do about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...core.origin import Origin
+from .findings import Blame
+from .sizes import is_zero
+from .walk import Step
+from .wording import number, scope_words
+
+__all__ = ["SATURATING", "STAIRCASES", "blame_at", "not_finite", "off_tape", "zero_derivative", "zero_output"]
+
+STAIRCASES = {
+    "floor", "ceil", "trunc", "round", "sign", "floor_divide", "argmax", "argmin", "argsort", "topk", "searchsorted",
+    "eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor", "logical_not", "any_of", "all_of",
+    "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "sign_bit", "is_nan", "is_inf", "is_finite",
+}  # fmt: skip
+SATURATING = {"sigmoid", "tanh", "softmax", "erf", "softplus", "exp", "expm1", "log_softmax", "logaddexp"}
+FACTORS = {"mul", "matmul", "linear", "linear_relu", "convolution", "div"}
+
+SURROGATE = "use a smooth stand-in (softmax, sigmoid, a straight-through estimator), or a gradient-free optimiser"
+BIASES = "lower the learning rate, look at biases and the scale of the inputs, or use LeakyReLU, GELU or a normalisation"
+SCALES = "scale the inputs, initialise with smaller weights, normalise before it, or use another activation"
+
+
+def blame_at(step: Step, reason: str, suggestion: str = "", flat: bool = False, op: str = "") -> Blame:
+    """A blame with the place of a step."""
+    return blame_in(step.origin, op or step.name, reason, suggestion, flat)
+
+
+def blame_in(origin: Origin, op: str, reason: str, suggestion: str = "", flat: bool = False) -> Blame:
+    """A blame with a place."""
+    return Blame(op, reason, scope_words(origin.scope), origin.line, suggestion, flat)
+
+
+def kind_of(step: Step) -> str:
+    """The class of the module that a step belongs to."""
+    return step.origin.scope.kind if step.origin.scope is not None else ""
+
+
+def extent(value: Any) -> str:
+    """The range of an array's values."""
+    if not isinstance(value, np.ndarray) or not value.size:
+        return "no values"
+    if value.size == 1:
+        return number(float(value.reshape(-1)[0]))
+    return f"between {number(float(np.min(value)))} and {number(float(np.max(value)))}"
+
+
+# -- gradients that end -----------------------------------------------------------------------------------
+
+
+def zero_derivative(step: Step, position: int) -> Blame | None:
+    """Why no gradient passes a step, apart from a factor that is 0; None if that is it."""
+    name, x = step.name, _value(step, position)
+    if step.cotangent is not None and not np.size(step.cotangent) or (x is not None and not x.size):
+        return blame_at(step, "it works on an empty selection, so nothing reaches the loss", "look at the mask or index")
+    if name in STAIRCASES:
+        return blame_at(step, "its derivative is 0 everywhere: a staircase", SURROGATE, flat=True)
+    if name in ("relu", "linear_relu"):
+        return _dead(step, _before_relu(step))
+    if name == "clamp":
+        reason = f"all inputs that count lie outside of its range (they are {extent(x)}), where it is constant"
+        return blame_at(step, reason, BIASES, flat=True)
+    if name in ("where", "maximum", "minimum"):
+        return _not_taken(step, position)
+    if name in ("softmax", "log_softmax") and x is not None and x.shape[step.params.get("dim", -1)] == 1:
+        return blame_at(step, "over an axis of size 1 it is a constant", "give it at least two classes, or use sigmoid")
+    if name in SATURATING:
+        reason = f"it is saturated: its inputs are {extent(x)}, where its derivative underflows to 0"
+        return blame_at(step, reason, SCALES, flat=True)
+    if name in FACTORS and len(step.inputs) > 1:
+        return None
+    reason = f"its derivative is 0 at these values ({extent(x)})" if x is not None else "its derivative is 0 here"
+    return blame_at(step, reason, "", flat=True)
+
+
+def _value(step: Step, position: int) -> Any:
+    x = step.inputs[position] if position < len(step.inputs) else None
+    return x if isinstance(x, np.ndarray) else None
+
+
+def _before_relu(step: Step) -> Any:
+    if step.name == "relu" or len(step.inputs) < 3 or step.inputs[0] is None or step.inputs[1] is None:
+        return _value(step, 0) if step.name == "relu" else None
+    x, weight, bias = step.inputs[:3]
+    return x @ weight.T + (0.0 if bias is None else bias)
+
+
+def _dead(step: Step, x: Any) -> Blame:
+    """A ReLU that lets nothing through."""
+    if x is None or (x <= 0).all():
+        size = "" if x is None else f": all {x.size} inputs are <= 0"
+        return blame_at(step, f"it is dead on the whole batch{size}, so its output and derivative are 0", BIASES, flat=True)
+    reason = "the gradient arrives only at units that are dead: their inputs are <= 0"
+    return blame_at(step, reason, BIASES, flat=True)
+
+
+def _not_taken(step: Step, position: int) -> Blame:
+    condition = _value(step, 0)
+    module = kind_of(step)
+    if module in ("ReLU6", "Hardtanh", "Hardsigmoid", "Hardswish", "Threshold", "Softshrink", "Hardshrink", "Tanhshrink"):
+        reason = "all inputs that count lie where it is constant, so nothing passes"
+        return blame_at(step, reason, BIASES, flat=True)
+    if step.name == "where" and condition is not None and condition.dtype == bool:
+        outcome = "False" if position == 1 else "True"
+        if (condition == (position != 1)).all():
+            reason = f"its mask is {outcome} everywhere, so this branch is never taken"
+            return blame_at(step, reason, "look at the mask", flat=True)
+    reason = "it takes the other branch wherever the gradient arrives"
+    return blame_at(step, reason, "look at what decides between the branches", flat=True)
+
+
+def zero_output(step: Step) -> Blame:
+    """Why the output of a step, which is a factor, is 0 everywhere though its inputs are not."""
+    name = step.name
+    if name in ("relu", "linear_relu"):
+        return _dead(step, _before_relu(step))
+    if name in STAIRCASES:
+        return blame_at(step, "it gives 0 everywhere", SURROGATE, flat=True)
+    if name in SATURATING:
+        reason = f"it underflows to 0: its inputs are {extent(_value(step, 0))}"
+        return blame_at(step, reason, SCALES, flat=True)
+    if name == "sub":
+        return blame_at(step, "the two values are equal, so that their difference, a factor of the gradient, is 0")
+    return blame_at(step, "its output, a factor of the gradient, is 0 everywhere")
+
+
+def multiplied_by_zero(step: Step) -> Blame:
+    """A product with the number 0."""
+    if "Dropout" in kind_of(step):
+        return blame_at(step, "it drops everything (p=1)", "lower p, or call eval()")
+    return blame_at(step, "it multiplies by 0", "look at that factor")
+
+
+# -- values that are off the tape --------------------------------------------------------------------------
+
+
+def off_tape(step: Step, position: int) -> Blame | None:
+    """Why a step is not on the tape though its input is; None if the input was cut off before."""
+    if step.name in STAIRCASES:
+        return blame_at(step, "it has no gradient: its result changes in steps only", SURROGATE, flat=True)
+    if step.cut[position]:
+        return None
+    if not step.recording:
+        reason = "it ran under no_grad, so it was not recorded"
+        return blame_at(step, reason, "compute what is to be learnt outside of no_grad")
+    if step.name == "convert":
+        reason = f"it makes {np.asarray(step.output).dtype} of floating-point numbers, which has no gradient"
+        return blame_at(step, reason, SURROGATE, flat=True)
+    return blame_at(step, "it has no derivative", SURROGATE, flat=True)
+
+
+TAKEN = {
+    "detach": ("detach() takes the value off the tape", "leave detach() out"),
+    "data": (".data takes the value off the tape", "use the tensor itself"),
+    "__bool__": ("Python branches on the value, which has no gradient", "use tw.where, or a smooth stand-in"),
+}
+
+
+def taken_off(how: str, origin: Origin) -> Blame:
+    """A value that the user has taken off the tape."""
+    name = how.strip("_")
+    reason, suggestion = TAKEN.get(
+        how,
+        (f"{name}() gives a value without its history; what is computed from it is a constant",
+         "stay with tensors and thalweg's operations"),
+    )  # fmt: skip
+    return blame_in(origin, name, reason, suggestion, flat=how == "__bool__")
+
+
+# -- values that are not finite ---------------------------------------------------------------------------
+
+
+def not_finite(step: Step) -> Blame:
+    """Why the output of a step is NaN or infinite though its inputs are finite."""
+    name, x = step.name, _value(step, 0)
+    other = step.inputs[1] if len(step.inputs) > 1 else None
+    nan = bool(np.isnan(step.output).any())
+    given = f"its inputs are {extent(x)}"
+    if x is not None and not x.size:
+        return blame_at(step, "it is taken over nothing: its input is empty", "look at the mask, index or batch")
+    if name in ("exp", "expm1"):
+        reason = f"it overflows {x.dtype if x is not None else ''}: {given}"
+        suggestion = "use tw.softmax, log_softmax or logsumexp, which subtract the maximum first, or clamp its input"
+        return blame_at(step, reason, suggestion)
+    if name in ("log", "log2", "log10", "log1p"):
+        what = "a negative number" if nan else "0"
+        return blame_at(step, f"it is the logarithm of {what}: {given}", "add a small number, or clamp the input from below")
+    if name in ("sqrt", "rsqrt"):
+        what = "a negative number" if nan else "0"
+        return blame_at(step, f"it is the root of {what}: {given}", "add a small number, or clamp the input from below")
+    if name in ("div", "reciprocal"):
+        return blame_at(step, "0 is divided by 0" if nan else "it divides by 0, or overflows", "add a small number below")
+    if name == "sub" and nan:
+        return blame_at(step, "infinity is subtracted from infinity", "look at what has become infinite")
+    if name in ("mul", "matmul", "linear", "convolution") and nan and not _all_finite(step):
+        return blame_at(step, "0 is multiplied by infinity, or infinities cancel", "look at what has become infinite")
+    if name in ("softmax", "log_softmax") and nan:
+        return blame_at(step, "a whole row is -inf: everything in it is masked", "leave at least one place in each row")
+    if name == "convert":
+        return blame_at(step, f"the number is too large for {np.asarray(step.output).dtype}", "keep the wider dtype, or scale")
+    if name == "pow":
+        return blame_at(step, f"the power is no finite number: {given}, exponent {_extent_of(other)}", "")
+    what = "NaN" if nan else "an infinity"
+    return blame_at(step, f"it makes {what} of finite numbers: {given}", "look at the size of its inputs")
+
+
+def _extent_of(value: Any) -> str:
+    return extent(value) if isinstance(value, np.ndarray) else "unknown" if value is None else f"{value:g}"
+
+
+def _all_finite(step: Step) -> bool:
+    return all(np.isfinite(v).all() for v in step.inputs if isinstance(v, (np.ndarray, float)))
+
+
+def infinite_slope(step: Step, position: int) -> Blame:
+    """Why the gradient is not finite where the values are."""
+    name, x = step.name, _value(step, position)
+    if name in ("sqrt", "rsqrt", "log", "log2", "log10", "reciprocal", "pow", "abs") and x is not None and (x == 0).any():
+        reason = f"its derivative at 0 is infinite, and {int((x == 0).sum())} of its {x.size} inputs are 0"
+        return blame_at(step, reason, "add a small number to its input, or clamp it from below")
+    if name == "div":
+        return blame_at(step, "it divides by a number that is 0, or almost", "add a small number below")
+    given = f" at inputs {extent(x)}" if x is not None else ""
+    return blame_at(step, f"its derivative is no finite number{given}", "look at the size of its inputs")
+
+
+def is_all_zero(value: Any) -> bool:
+    """Whether a factor is 0 everywhere."""
+    return value is not None and is_zero(value)

@@ -1,0 +1,89 @@
+"""A compiled function looked at step by step: it is traced, and NumPy evaluates the trace on the values of now.
+
+Nothing is written: neither parameters nor gradients, states or random generators change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ..autograd.explaining.walk import Recorder, Step, parameters_of
+from ..core.bundle import Bundle
+from ..core.structure import mapped
+from ..core.tensor import Tensor
+from ..core.value import SymbolicValue
+from ..core.watching import watching
+from ..ops.elementwise import add
+from .graph import Graph, Node, apply, evaluate
+from .guards import Source
+from .handle import Handle
+from .trace import Outside, Trace, numbered, tracing
+
+__all__ = ["examined_walk"]
+
+
+class _Unrolled(Trace):
+    """A trace whose loops over time are recorded step by step."""
+
+    def scan(self, step: Any, state: Any, inputs: Any, constants: Any, reverse: bool) -> Any:
+        return None
+
+
+class _NodeRecorder(Recorder):
+    """Records nodes of the graph in the places of arrays, and puts the arrays there at the end."""
+
+    def value_of(self, x: Any) -> Any:
+        value = x._value if isinstance(x, Tensor) else x
+        while isinstance(value, SymbolicValue) and not isinstance(value, Handle):
+            value = value.elements()
+        return value.node if isinstance(value, Handle) else super().value_of(value)
+
+    def added(self, old: Any, new: Any) -> Any:
+        if isinstance(new, Bundle):
+            return old
+        new = self.value_of(new)
+        return new if old is None or new is None else apply(add, old, new)
+
+    def evaluate(self, trace: Trace) -> None:
+        """Put values in the places of nodes."""
+        wanted = {x: None for step in self.steps for x in _held(step) if type(x) is Node}
+        given = [_read(source) for source in trace.sources]
+        known = dict(zip(wanted, evaluate(Graph(trace.inputs, wanted), given), strict=True))
+        for step in self.steps:
+            step.inputs = tuple(_filled(x, known) for x in step.inputs)
+            step.cotangents = [_filled(x, known) for x in step.cotangents]
+            step.output, step.cotangent = _filled(step.output, known), _filled(step.cotangent, known)
+
+
+def _filled(value: Any, known: dict[Node, Any]) -> Any:
+    return known[value] if type(value) is Node else value
+
+
+def _held(step: Step) -> list[Any]:
+    return [*step.inputs, step.output, step.cotangent, *step.cotangents]
+
+
+def _read(source: Any) -> Any:
+    """The value that an input of the graph has now."""
+    if type(source) is Outside:
+        return source.array
+    if type(source) is Source:
+        return np.array(source.number(), np.float64)
+    return np.array([source._seed, source._counter], np.uint64)
+
+
+def examined_walk(
+    function: Callable[..., Any], args: Any, kwargs: Any, arguments: list[Tensor], model: Any = None
+) -> Recorder:
+    """The steps of ``function(*args, **kwargs)`` with their values; ``arguments`` are the tensors among these."""
+    trace = _Unrolled(arguments)
+    recorder = _NodeRecorder(parameters_of(model))
+    with tracing(trace), watching(recorder, model):
+        args, kwargs = mapped(partial(numbered, trace, []), (args, kwargs))
+        recorder.run(partial(function, *args, **kwargs))
+    recorder.evaluate(trace)
+    return recorder

@@ -164,15 +164,14 @@ class _Run:
             "ended": "diverged" if diverged else "stopped" if signal is not None else "finished",
             "seconds": seconds,
         }
-        folder.write_curve(
-            loss_curve(
-                [epoch.epoch for epoch in history],
-                [epoch.train_loss for epoch in history],
-                [epoch.validation_loss for epoch in history],
-                best.epoch,
-                f"{job.name[:40]}: loss",
-            )
+        curve = loss_curve(
+            [epoch.epoch for epoch in history],
+            [epoch.train_loss for epoch in history],
+            [epoch.validation_loss for epoch in history],
+            best.epoch,
+            f"{job.name[:40]}: loss",
         )
+        folder.write_curve(curve.svg())
         folder.write_diagnostics(
             {
                 "snapshots": [asdict(snapshot) for snapshot in self.snapshots()],

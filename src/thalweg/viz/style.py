@@ -49,8 +49,8 @@ _RULES = """
 .tw .mark { stroke: $page; stroke-width: 1; }
 .tw .bar { stroke: $page; stroke-width: 0.5; }
 .tw .ring { fill: $page; stroke-width: 2; }
-.tw .heat { fill: $s0; }
-.tw .heat-minus { fill: $s1; }
+.tw .heat { fill: $s0; shape-rendering: crispEdges; }
+.tw .heat-minus { fill: $s1; shape-rendering: crispEdges; }
 .tw .panel { fill: $panel; stroke: $grid; }
 .tw .node .shape, .tw .stack { fill: $block; stroke: $block-edge; stroke-width: 1.5; }
 .tw .operation .shape { fill: $page; }

@@ -15,7 +15,7 @@ __all__ = ["Chart", "Plot", "amount", "text"]
 HEIGHT, WIDTH = 420.0, 720.0
 SMALLEST = 120  # pixels that a chart is wide and high at least
 EDGE = 24  # free at the right
-PITCH = 56  # pixels between ticks on a vertical axis, about
+PITCH = 44  # pixels between ticks on a vertical axis, about
 LINE = 18  # pixels from one line of text to the next
 TITLE_SIZE = 16
 
@@ -45,7 +45,7 @@ class Plot:
         return self.up.start
 
     def up_ticks(self) -> list[float]:
-        """The ticks of the vertical axis, one to about 56 pixels."""
+        """The ticks of the vertical axis, one to about 44 pixels."""
         return self.up.ticks(max(1, int((self.bottom - self.top) / PITCH)))
 
 

@@ -39,13 +39,14 @@ class Live:
         self._drawn: tuple[int, dict[str, Any]] | None = None
         self._run = RunData("training", {}, running=True)
         self._fixed: dict[str, Html] = {}
+        self._histograms: tuple[int, dict[str, Html]] = (-1, {})  # how many snapshots, and what they look like
         self._snapshots: list[Snapshot] = []
         self._sentence = "The data is being read."
 
     def begin(self, path: Path, settings: dict[str, Any]) -> None:
         """The training begins; its folder and settings. What will not change is drawn here."""
         run = RunData(path.name, settings, running=True)
-        fixed = contents(run, grows=False)
+        fixed = contents(run, changes="never")
         with self._changed:
             self._run, self._fixed = run, fixed
             self._become("running", "Training.")
@@ -110,9 +111,15 @@ class Live:
             version = self.version
             if self._drawn is None or self._drawn[0] != version:
                 run = self.run()
-                parts = contents(run) if not run.running else {**contents(run, grows=True), **self._fixed}
+                parts = self._parts(run) if run.running else contents(run)
                 self._drawn = (version, {**self.status(), "version": version, "name": run.name, "parts": parts})
             return self._drawn[1], time.perf_counter() - start
+
+    def _parts(self, run: RunData) -> dict[str, Html]:
+        """What the sections hold during the training; the histograms, the costliest, only if there are new ones."""
+        if self._histograms[0] != len(run.snapshots):
+            self._histograms = (len(run.snapshots), contents(run, changes="snapshot"))
+        return {**self._fixed, **contents(run, changes="epoch"), **self._histograms[1]}
 
     def status(self) -> dict[str, Any]:
         """How far the training is."""

@@ -37,6 +37,9 @@ PATIENCE = 5.0  # seconds that the end of a training waits for its watchers to b
 SILENCE = 30.0  # seconds that a client may take to send its request
 BODY = 1024  # bytes of a request's body
 STREAMS = 16  # watchers at once
+SWITCH = (
+    0.0005  # seconds that the training waits for the interpreter while a thread draws; Python's own choice is 0.005
+)
 
 
 class LiveServer:
@@ -74,6 +77,8 @@ class LiveServer:
         return f"http://{LOOPBACK}:{self.port}/"
 
     def __enter__(self) -> Self:
+        self._switch = sys.getswitchinterval()
+        sys.setswitchinterval(min(SWITCH, self._switch))
         self._thread.start()
         return self
 
@@ -86,6 +91,7 @@ class LiveServer:
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
+        sys.setswitchinterval(self._switch)
 
     def _wait_for_watchers(self) -> None:
         """Give those who watch, or have just lost their connection, the time to learn of the end."""

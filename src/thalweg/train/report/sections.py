@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from ...errors import ThalwegError
 from .curves import curves
@@ -14,6 +15,8 @@ from .judgement import judgement
 from .pieces import Html, paragraph
 
 __all__ = ["SECTIONS", "Section", "content", "contents"]
+
+Changes = Literal["never", "epoch", "snapshot"]
 
 DAMAGED = (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError, ThalwegError)
 
@@ -26,13 +29,13 @@ class Section:
         key: its id.
         title: its heading.
         build: gives what it holds.
-        grows: whether it changes while a training runs.
+        changes: when it does so while a training runs.
     """
 
     key: str
     title: str
     build: Callable[[RunData], Html]
-    grows: bool = True
+    changes: Changes = "epoch"
 
 
 SECTIONS = (
@@ -40,11 +43,11 @@ SECTIONS = (
     Section("curves", "Curves", curves),
     Section("test", "On the test rows", judgement),
     Section("gradients", "Gradients and updates", gradients),
-    Section("histograms", "Weights and activations", histograms),
-    Section("network", "Network", picture_of_network, grows=False),
+    Section("histograms", "Weights and activations", histograms, changes="snapshot"),
+    Section("network", "Network", picture_of_network, changes="never"),
     Section("timing", "Time", timing),
-    Section("settings", "Settings", settings, grows=False),
-    Section("machine", "Machine and versions", machine, grows=False),
+    Section("settings", "Settings", settings, changes="never"),
+    Section("machine", "Machine and versions", machine, changes="never"),
 )
 
 
@@ -60,6 +63,6 @@ def content(section: Section, run: RunData) -> Html:
         )
 
 
-def contents(run: RunData, *, grows: bool | None = None) -> dict[str, Html]:
-    """What the sections hold, by their keys; all of them, or those that change while a training runs, or the others."""
-    return {section.key: content(section, run) for section in SECTIONS if grows in (None, section.grows)}
+def contents(run: RunData, *, changes: Changes | None = None) -> dict[str, Html]:
+    """What the sections hold, by their keys: all of them, or those that change at certain times."""
+    return {section.key: content(section, run) for section in SECTIONS if changes in (None, section.changes)}

@@ -93,7 +93,7 @@ def read_events(answer):
 @pytest.fixture
 def watched(tmp_path, monkeypatch):
     monkeypatch.setattr(server, "INTERVAL", 0.05)
-    monkeypatch.setattr(server, "PATIENCE", 0.5)
+    monkeypatch.setattr(server, "PATIENCE", 0.1)
     stops = []
     live = Live(lambda: stops.append(1))
     with LiveServer(live) as serving:
@@ -104,7 +104,8 @@ def watched(tmp_path, monkeypatch):
 # -- the page ---------------------------------------------------------------------------------------------
 
 
-def test_the_page_is_there_before_the_training_begins():
+def test_the_page_is_there_before_the_training_begins(monkeypatch):
+    monkeypatch.setattr(server, "PATIENCE", 0.1)
     live = Live(lambda: None)
     with LiveServer(live) as serving:
         page = Watched(live, serving, []).request().read().decode()

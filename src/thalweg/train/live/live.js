@@ -35,6 +35,7 @@
       exchange(document.querySelector('[data-part="' + part[0] + '"]'), part[1]);
     });
     document.querySelector('h1').textContent = update.name;
+    document.title = update.name + (update.state === 'ended' ? ': report' : ': training');
     progress.max = update.epochs || 1;
     progress.value = update.done;
     epochs.textContent = update.done.toLocaleString('en') + ' of ' + update.epochs.toLocaleString('en') + ' epochs';
@@ -58,7 +59,6 @@
       source.close();
       apply(JSON.parse(event.data));
       box.dataset.state = 'ended';
-      document.title = document.title.replace(/: training$/, ': report');
       stop.disabled = true;
       stop.hidden = true;
     });

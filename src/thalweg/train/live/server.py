@@ -33,7 +33,7 @@ LOOPBACK = "127.0.0.1"
 INTERVAL = 1.0  # seconds between two events at least
 SHARE = 20  # of the time that an event took to draw, there are so many before the next: drawing takes at most 1/20
 PING = 10.0  # seconds without news, after which a line says that the connection holds
-PATIENCE = 5.0  # seconds that the end of a training waits for its watchers to be told
+PATIENCE = 3.0  # seconds that the end of a training waits for its watchers to be told
 SILENCE = 30.0  # seconds that a client may take to send its request
 BODY = 1024  # bytes of a request's body
 STREAMS = 16  # watchers at once
@@ -69,7 +69,7 @@ class LiveServer:
         self._streams = 0
         self._told = False  # whether any watcher knows of the end
         self._lock = threading.Condition()
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.1,), name="thalweg watch", daemon=True)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), name="thalweg watch", daemon=True)
 
     @property
     def url(self) -> str:

@@ -14,7 +14,8 @@ from .targets import ClassTarget, NumberTarget, Target
 
 __all__ = ["confusion", "evaluation"]
 
-WORST = 24  # mistakes, or rows of a regression, that are kept
+WORST = 24  # mistakes that are kept
+WORST_ROWS = 12  # of a regression that are kept
 POINTS = 1500  # pairs of a regression that are kept
 
 
@@ -73,7 +74,7 @@ def _numbers(target: NumberTarget, outputs: NDArray[Any], y: NDArray[Any], examp
     predicted = outputs[:, 0].astype(np.float64) * target.scale + target.mean
     residuals = predicted - true
     kept = evenly(len(true), POINTS)
-    worst = np.argsort(-np.abs(residuals), kind="stable")[:WORST]
+    worst = np.argsort(-np.abs(residuals), kind="stable")[:WORST_ROWS]
     return {
         "task": target.task,
         "rows": len(y),

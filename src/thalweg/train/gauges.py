@@ -23,8 +23,10 @@ from .targets import Target
 __all__ = ["Gauges", "Histogram", "Norms", "Snapshot", "evenly"]
 
 MEASURED_STEPS = 50  # of a run, at even distances
+GROWTH = 1.15  # the first steps of epochs whose numbers grow by this factor are measured too
 MEASURED_ROWS = 2048  # the most rows of a batch that the gradient on the side is computed from
-SNAPSHOTS = 20  # epochs of a run with histograms
+SNAPSHOTS = 20  # epochs of a run with histograms, at even distances
+SNAPSHOT_GROWTH = 1.6  # the same for histograms
 SAMPLE_ROWS = 256  # validation rows whose activations are looked at
 SAMPLE_VALUES = 50_000  # of one tensor, at even distances, that a histogram counts
 BINS = 40
@@ -125,7 +127,7 @@ class Gauges:
         self._parameters = dict(model.named_parameters())
         self._steps = steps
         self._chosen = chosen_steps(epochs, steps)
-        self._snapshot_epochs = frozenset((1 + evenly(epochs, SNAPSHOTS)).tolist())
+        self._snapshot_epochs = frozenset(chosen_epochs(epochs).tolist())
         self._measured: list[Norms] = []
 
     def steps_of(self, epoch: int) -> list[int]:
@@ -176,14 +178,32 @@ class Gauges:
 
 
 def chosen_steps(epochs: int, steps: int) -> NDArray[np.int64]:
-    """The steps of a run that are measured: at even distances, and in a long run each the first of its epoch.
+    """The steps of a run that are measured: fifty at even distances, and the first steps of certain epochs.
 
-    >>> chosen_steps(1, 5), chosen_steps(400, 10)[:3]
-    (array([0, 1, 2, 3, 4]), array([  0,  80, 160]))
+    A run may be stopped long before its end, so there are more at its beginning. In a run of many epochs each is the
+    first of its epoch.
+
+    >>> chosen_steps(1, 5), chosen_steps(400, 10)[:6]
+    (array([0, 1, 2, 3, 4]), array([ 0, 10, 20, 30, 40, 50]))
     """
-    if epochs >= MEASURED_STEPS:
-        return evenly(epochs, MEASURED_STEPS) * steps
-    return evenly(epochs * steps, MEASURED_STEPS)
+    spread = (
+        evenly(epochs, MEASURED_STEPS) * steps if epochs >= MEASURED_STEPS else evenly(epochs * steps, MEASURED_STEPS)
+    )
+    return np.union1d(spread, (dwindling(epochs, GROWTH) - 1) * steps)
+
+
+def chosen_epochs(epochs: int) -> NDArray[np.int64]:
+    """The epochs, from 1, after which there are histograms: twenty at even distances, and more at the beginning."""
+    return np.union1d(1 + evenly(epochs, SNAPSHOTS), dwindling(epochs, SNAPSHOT_GROWTH))
+
+
+def dwindling(count: int, growth: float) -> NDArray[np.int64]:
+    """Numbers from 1 to ``count``, each at most about ``growth`` times the one before.
+
+    >>> dwindling(100, 2.0)
+    array([ 1,  2,  4,  8, 16, 32, 64])
+    """
+    return np.unique((growth ** np.arange(math.floor(math.log(count, growth) + 1e-9) + 1)).astype(np.int64))
 
 
 def activations_of(model: nn.Module, x: NDArray[Any]) -> dict[str, NDArray[Any]]:

@@ -69,7 +69,9 @@ class LiveServer:
         self._streams = 0
         self._told = False  # whether any watcher knows of the end
         self._lock = threading.Condition()
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), name="thalweg watch", daemon=True)
+        self._thread = threading.Thread(
+            target=self._http.serve_forever, args=(0.05,), name="thalweg watch", daemon=True
+        )
 
     @property
     def url(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...viz.charts import LineChart, Series
-from .curves import scored
+from .curves import HEIGHT, WIDTH, scored
 from .data import Numbers, RunData, as_number
 from .facts import duration, options, test_score
 from .page import shell
@@ -17,7 +17,6 @@ from .pieces import Html, figure, grid, items, joined, number, paragraph, table,
 
 __all__ = ["comparison_page", "named"]
 
-WIDTH, HEIGHT = 720, 400
 Named = Mapping[str, RunData]
 
 

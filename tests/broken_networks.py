@@ -80,7 +80,9 @@ STAIRCASE = "staircase"
 # -- activations --------------------------------------------------------------------------------------------
 
 
-@broken(all_of("0.weight 0.bias 2.weight", "zero"), "relu", "dead on the whole batch", module="1 (ReLU)", flat="flat in")
+@broken(
+    all_of("0.weight 0.bias 2.weight", "zero"), "relu", "dead on the whole batch", module="1 (ReLU)", flat="flat in"
+)
 def dead_relu() -> tuple[Any, Loss]:
     model = mlp()
     nn.init.constant_(model[0].bias, -100.0)
@@ -192,7 +194,13 @@ class Binary(nn.Module):
         return tw.sign(self.layer(x))
 
 
-@broken(all_of("0.layer.weight 0.layer.bias", "zero"), "sign", "staircase", module="0 (Binary)", flat="flat in 0.layer.weight")
+@broken(
+    all_of("0.layer.weight 0.layer.bias", "zero"),
+    "sign",
+    "staircase",
+    module="0 (Binary)",
+    flat="flat in 0.layer.weight",
+)
 def binary_units() -> tuple[Any, Loss]:
     model = nn.Sequential(Binary(), nn.Linear(8, 2))
 
@@ -428,12 +436,12 @@ def deep(gain: float, activation: type, layers: int = 40) -> Any:
     return model
 
 
-@broken({"0.weight": "tiny", "0.bias": "tiny"}, "linear", "falls by a factor", module="(Linear)")
+@broken({"0.weight": "tiny", "0.bias": "tiny"}, "linear", "falls little by little", module="(Linear)")
 def vanishing() -> tuple[Any, Loss]:
     return deep(1.0, nn.Sigmoid), mse
 
 
-@broken({"0.weight": "huge", "0.bias": "huge"}, "linear", "values grow by a factor", module="(Linear)")
+@broken({"0.weight": "huge", "0.bias": "huge"}, "linear", "values grow from layer to layer", module="(Linear)")
 def exploding() -> tuple[Any, Loss]:
     return deep(20.0, nn.LeakyReLU, 12), mse
 

@@ -44,7 +44,8 @@ def with_dropout() -> Case:
 def cnn_with_bias_before_a_normalisation() -> Case:
     model = nn.Sequential(
         nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(4, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3),
+        nn.Conv2d(4, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Linear(8, 3),
     )  # fmt: skip
     x, y = tw.randn(6, 1, 8, 8), classes(6, 3)
     return model, lambda: F.cross_entropy(model(x), y)
@@ -211,7 +212,17 @@ def target_network() -> Case:
 
 @healthy
 def reduced_activations() -> Case:
-    parts = [nn.GELU(), nn.SiLU(), nn.ELU(), nn.LeakyReLU(), nn.ReLU6(), nn.Softplus(), nn.Mish(), nn.Hardswish(), nn.PReLU()]
+    parts = [
+        nn.GELU(),
+        nn.SiLU(),
+        nn.ELU(),
+        nn.LeakyReLU(),
+        nn.ReLU6(),
+        nn.Softplus(),
+        nn.Mish(),
+        nn.Hardswish(),
+        nn.PReLU(),
+    ]
     model = nn.Sequential(nn.Linear(6, 12), *(m for part in parts for m in (part, nn.Linear(12, 12), nn.LayerNorm(12))))
     x, y = tw.randn(8, 6), tw.randn(8, 12)
     return model, lambda: F.mse_loss(model(x), y)

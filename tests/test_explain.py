@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-import thalweg as tw
 from tests.broken_networks import BROKEN, Broken
 from tests.healthy_networks import HEALTHY
+
+import thalweg as tw
 from thalweg import nn, optim
-from thalweg.autograd.explaining.explain import explain
+from thalweg.autograd import explain
+from thalweg.autograd.explaining import Explanation
+from thalweg.errors import ArgumentError, AutogradError
+
+F = nn.functional
 
 
 def batch() -> tuple[tw.Tensor, tw.Tensor]:
@@ -19,10 +24,14 @@ def batch() -> tuple[tw.Tensor, tw.Tensor]:
     return tw.randn(16, 3, generator=g), tw.randn(16, 2, generator=g)
 
 
-def check(case: Broken, explanation: object) -> None:
+def made(name: str) -> tuple[Broken, Any, Any]:
+    tw.manual_seed(0)
+    return BROKEN[name], *BROKEN[name].make()
+
+
+def check(case: Broken, explanation: Explanation) -> None:
     found = {f.parameter: f.symptom for f in explanation}
-    missing = case.symptoms.items() - found.items()
-    assert not missing, (missing, str(explanation))
+    assert case.symptoms.items() <= found.items(), str(explanation)
     if not {"tiny", "huge"} & set(case.symptoms.values()):
         assert found == case.symptoms, str(explanation)
     for name in case.symptoms:
@@ -39,52 +48,258 @@ def check(case: Broken, explanation: object) -> None:
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_broken_network(name):
-    case = BROKEN[name]
-    tw.manual_seed(0)
-    model, loss = case.make()
+def test_a_broken_network(name):
+    case, model, loss = made(name)
     x, y = batch()
     check(case, explain(lambda: loss(model, x, y), model))
 
 
 @pytest.mark.parametrize("name", [name for name, case in BROKEN.items() if case.compiled])
-def test_broken_network_compiled(name):
-    case = BROKEN[name]
-    tw.manual_seed(0)
-    model, loss = case.make()
+def test_a_broken_network_that_is_compiled(name):
+    case, model, loss = made(name)
     x, y = batch()
     step = tw.compile(lambda x, y: loss(model, x, y).backward())
     check(case, explain(step, model, x, y))
+    check(case, step.explain(x, y, model=model))
 
 
-def train(model: nn.Module, loss: Callable[[], Any], steps: int = 30) -> None:
-    optimizer = optim.Adam(model.parameters(), lr=0.01)
+# The tape alone does not say what was taken off it, nor where; the rest is found if it has kept its values.
+OFF_TAPE = {"missing"}
+FUSED = {"dead_relu": "linear_relu", "missing_data": "linear_relu"}  # where no module is watched, layers are joined
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_network_after_backward_that_keeps_the_graph(name):
+    case, model, loss = made(name)
+    value = loss(model, *batch())
+    if value.requires_grad:
+        value.backward(retain_graph=True)
+    grads = [p.grad for p in model.parameters()]
+    explanation = explain(value, model)
+    assert case.symptoms.items() <= {f.parameter: f.symptom for f in explanation}.items()
+    assert [p.grad for p in model.parameters()] == grads or all(
+        a is b for a, b in zip(grads, (p.grad for p in model.parameters()), strict=True)
+    )
+    for name_of_parameter, symptom in case.symptoms.items():
+        blame = explanation[name_of_parameter].blame
+        if symptom in OFF_TAPE:
+            assert "the tape does not lead there" in blame.reason or "requires_grad=False" in blame.reason
+        elif name not in ("outside_of_hardtanh", "all_dropped"):
+            assert blame.op == FUSED.get(name, case.op)
+            assert case.reason in blame.reason
+
+
+@pytest.mark.parametrize("name", [n for n, c in BROKEN.items() if "zero" in c.symptoms.values()])
+def test_a_dead_network_after_backward(name):
+    """Without values the operation can be told in most cases, if only as the one that may do it."""
+    case, model, loss = made(name)
+    value = loss(model, *batch())
+    value.backward()
+    explanation = explain(value, model)
+    assert {f.parameter: f.symptom for f in explanation} == case.symptoms
+    unknown = {"loss_that_cancels", "mean_of_nothing", "sum_of_nothing", "empty_input", "all_dropped"}
+    for finding in explanation:
+        if name not in unknown:
+            assert finding.blame.op == FUSED.get(name, case.op), str(explanation)
+
+
+def test_lines_and_modules_are_known_of_what_ran_while_anomalies_were_looked_for():
+    case, model, loss = made("dead_relu")
+    with tw.autograd.detect_anomaly(check_nan=False):
+        value = loss(model, *batch())
+    value.backward()
+    blame = explain(value, model)["0.weight"].blame
+    assert (blame.op, blame.module, blame.line) == ("relu", "1 (ReLU)", case.line)
+
+
+# -- silence --------------------------------------------------------------------------------------------------
+
+
+def train(model: nn.Module, loss: Callable[[], Any], steps: int = 30, rate: float = 0.01) -> None:
+    optimizer = optim.Adam(model.parameters(), lr=rate)
     for _ in range(steps):
         optimizer.zero_grad()
         loss().backward()
         optimizer.step()
 
 
+def is_silent(explanation: Explanation) -> bool:
+    assert not explanation, str(explanation)
+    assert not explanation.notes
+    assert explanation.count
+    return "All" in str(explanation)
+
+
 @pytest.mark.parametrize("name", HEALTHY)
 def test_silent_about_a_healthy_network(name):
     tw.manual_seed(0)
     model, loss = HEALTHY[name]()
-    explanation = explain(loss, model)
-    assert not explanation, str(explanation)
-    assert not explanation.notes
-    step = tw.compile(lambda: loss().backward())
-    explanation = explain(step, model)
-    assert not explanation, str(explanation)
-    train(model, loss)
-    explanation = explain(loss, model)
-    assert not explanation, str(explanation)
-    assert not explanation.notes
+    for _ in range(2):
+        assert is_silent(explain(loss, model))
+        assert is_silent(explain(tw.compile(lambda: loss().backward()), model))
+        for keep in (False, True):
+            model.zero_grad()
+            value = loss()
+            value.backward(retain_graph=keep)
+            assert is_silent(explain(value, model))
+        train(model, loss)
 
 
-@pytest.mark.parametrize("name", HEALTHY)
-def test_no_anomaly_in_a_healthy_network(name):
+def test_silent_about_a_network_that_has_learnt_its_data():
     tw.manual_seed(0)
-    model, loss = HEALTHY[name]()
+    model = nn.Sequential(nn.Linear(4, 64), nn.Tanh(), nn.Linear(64, 2))
+    x, y = tw.randn(8, 4), tw.randn(8, 2) / 2
+    train(model, lambda: F.mse_loss(model(x), y), 500)
+    train(model, lambda: F.mse_loss(model(x), y), 1500, rate=1e-4)
+    assert F.mse_loss(model(x), y).item() < 1e-6
+    assert is_silent(explain(lambda: F.mse_loss(model(x), y), model))
+    classes = tw.arange(8) % 2
+    train(model, lambda: F.cross_entropy(model(x), classes), 300)
+    assert is_silent(explain(lambda: F.cross_entropy(model(x), classes), model))
+
+
+# -- nothing changes --------------------------------------------------------------------------------------------
+
+
+def test_what_is_explained_changes_nothing():
+    tw.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 2))
+    x, y = batch()
+    model(x).sum().backward()
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    grads = [(p.grad, p.grad.clone()) for p in model.parameters()]
+    random = tw.get_rng_state()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        loss = F.mse_loss(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    compiled = tw.compile(step)
+    assert not explain(lambda: F.mse_loss(model(x), y), model)
+    assert not explain(step, model, x, y)
+    assert not explain(compiled, model, x, y)
+    assert not compiled.explain(x, y)
+    assert all((before[k] == v).all() for k, v in model.state_dict().items())
+    assert all(p.grad is g and (g == old).all() for p, (g, old) in zip(model.parameters(), grads, strict=True))
+    assert (tw.get_rng_state() == random).all()
+
+
+def test_hooks_run_with_backward_only():
+    model = nn.Linear(3, 2)
+    seen = []
+    model.weight.register_hook(seen.append)
+    loss = model(tw.ones(4, 3))
+    loss.register_hook(seen.append)
+    loss = loss.square().sum()
+    loss.backward(retain_graph=True)
+    assert len(seen) == 2
+    assert not explain(loss, model)
+    assert len(seen) == 2
+
+
+def test_operations_cost_nothing_when_nobody_looks():
+    """What is exchanged while someone watches is put back."""
+    model = nn.Linear(3, 2)
+    calls = type(tw.ops.elementwise.relu).__dict__["__call__"], tw.Tensor.__dict__["data"], tw.Tensor.detach
+    explain(lambda: model(tw.ones(1, 3)).sum(), model)
     with tw.autograd.detect_anomaly():
-        train(model, loss, 2)
-        tw.compile(lambda: loss().backward())()
+        model(tw.ones(1, 3)).sum().backward()
+    after = type(tw.ops.elementwise.relu).__dict__["__call__"], tw.Tensor.__dict__["data"], tw.Tensor.detach
+    assert calls == after
+
+
+# -- how it reads -----------------------------------------------------------------------------------------------
+
+
+def test_it_reads_as_sentences():
+    case, model, loss = made("dead_relu")
+    x, y = batch()
+    text = str(explain(lambda: loss(model, x, y), model))
+    assert text.startswith(
+        "3 of 4 parameters have no gradient that they can learn from.\n\n"
+        "gradient is 0: 0.weight [8, 3], 0.bias [8], 2.weight [2, 8]\n"
+        f"  relu at {case.line} in 1 (ReLU): it is dead on the whole batch: all 128 inputs are <= 0"
+    )
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_it_is_a_table_in_notebooks():
+    _, model, loss = made("dead_relu")
+    x, y = batch()
+    html = explain(lambda: loss(model, x, y), model)._repr_html_()
+    assert html.count("<tr>") == 2
+    assert "<code>0.weight [8, 3]</code>" in html
+    assert "all 128 inputs are &lt;= 0" in html
+    assert re.search(r"<script|https?:", html) is None
+    healthy = nn.Linear(3, 2)
+    assert "<tr>" not in explain(lambda: mse(healthy, x, y), healthy)._repr_html_()
+
+
+def mse(model: Any, x: Any, y: Any) -> Any:
+    return F.mse_loss(model(x), y)
+
+
+def test_a_parameter_by_name():
+    _, model, loss = made("dead_relu")
+    x, y = batch()
+    explanation = explain(lambda: loss(model, x, y), model)
+    assert [f.parameter for f in explanation] == ["0.weight", "0.bias", "2.weight"]
+    assert explanation["0.bias"].shape == (8,)
+    assert explanation["0.bias"].size == 0
+    with pytest.raises(KeyError):
+        explanation["2.bias"]
+
+
+# -- what can't be explained ------------------------------------------------------------------------------------
+
+
+def test_a_function_without_a_loss():
+    model = nn.Linear(3, 2)
+    with pytest.raises(AutogradError, match="must return the loss as a tensor, or call backward"):
+        explain(lambda: 1.0, model)
+    with pytest.raises(AutogradError, match="outputs of one element"):
+        explain(lambda: model(tw.ones(4, 3)), model)
+
+
+def test_a_compiled_function_of_several_modules():
+    a, b = nn.Linear(3, 2), nn.Linear(2, 1)
+    step = tw.compile(lambda x: b(a(x)).sum().backward())
+    with pytest.raises(ArgumentError, match="found Linear, Linear; pass model="):
+        step.explain(tw.ones(1, 3))
+    assert not step.explain(tw.ones(1, 3), model=a)
+
+
+def test_two_networks_in_one_step():
+    """A step of a GAN: each loss is walked by itself, and one of them is cut off from one of the networks."""
+    tw.manual_seed(0)
+    maker, judge = nn.Linear(2, 3), nn.Sequential(nn.Linear(3, 8), nn.LeakyReLU(), nn.Linear(8, 1))
+    real, noise = tw.randn(8, 3), tw.randn(8, 2)
+
+    def step() -> None:
+        fake = maker(noise)
+        (F.softplus(judge(fake.detach())).mean() + F.softplus(-judge(real)).mean()).backward()
+        F.softplus(-judge(fake)).mean().backward()
+
+    assert not explain(step, maker)
+    assert not explain(step, judge)
+    assert not explain(tw.compile(step), maker)
+
+
+def test_a_function_of_the_users_that_gives_nothing_back():
+    class Nothing(tw.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            return x * 2
+
+        @staticmethod
+        def backward(ctx: Any, dy: Any) -> Any:
+            return dy * 0
+
+    model = nn.Linear(3, 2)
+    blame = explain(lambda: Nothing.apply(model(tw.ones(4, 3))).sum(), model)["weight"].blame
+    assert blame.op == "Nothing"
+    assert blame.line.startswith("test_explain.py:")

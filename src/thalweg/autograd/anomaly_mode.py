@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,8 +16,9 @@ from ..core.tensor import Tensor
 from ..core.watching import Observer, Watch
 from ..errors import AutogradError
 from ..ops.base import Elementwise
+from ..ops.broadcast import broadcasts
 from .explaining.anomalies import Anomaly, in_backward, in_forward
-from .explaining.walk import Recorder, Step, array_of
+from .explaining.walk import Recorder, Step, array_of, origins
 from .explaining.wording import first_bad, outline, place, signature
 
 __all__ = [
@@ -26,12 +26,8 @@ __all__ = [
     "detect_anomaly",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
-    "origins",
     "set_detect_anomaly",
 ]
-
-# Where the nodes were made that were recorded while anomalies were looked for.
-origins: weakref.WeakKeyDictionary[Node, Origin] = weakref.WeakKeyDictionary()
 
 
 class _Detector(Observer):
@@ -70,7 +66,7 @@ class _Detector(Observer):
         if self.check_nan:
             asked = [None if edge is None else dx for edge, dx in zip(edges, cotangents, strict=False)]
             step = Step(node.primitive, node.params, origin_of(node))
-            step.node, step.output = node, array_of(node.output)
+            step.node, step.output, step.called = node, array_of(node.output), here().line
             step.inputs = tuple(map(array_of, node.inputs or ()))
             refuse(in_backward(step, dy, asked))
 
@@ -109,29 +105,27 @@ def backward_words(anomaly: Anomaly) -> str:
     step = anomaly.step
     name = step.primitive.node_name if step.node is None else step.node.name()
     inherited = "" if anomaly.inherited is None else "; the gradient that it was given has one already"
-    called = here().line
     return (
         f"backward: {name} returned {anomaly.kind} values in its output {anomaly.position}, "
         f"{first_bad(anomaly.value, anomaly.bad)}: the gradient of {step.name}, which ran{place(step.origin)}, by its "
-        f"input {anomaly.position}; {outline(anomaly.value)}{inherited}{there(anomaly, '; ')}"
-        + (f"; backward was called at {called}" if called else "")
+        f"input {anomaly.position}; the gradient is {outline(anomaly.value)}{inherited}{there(anomaly, '; ')}"
+        + (f"; backward was called at {step.called}" if step.called else "")
         + " (detect_anomaly is on)"
     )
 
 
 def there(anomaly: Anomaly, before: str = "") -> str:
-    """What the inputs of an elementwise operation are at the first bad place."""
-    index = np.unravel_index(int(np.argmax(anomaly.bad)), anomaly.value.shape)
-    known = [(i, x) for i, x in enumerate(anomaly.step.inputs) if x is not None]
-    if not known or not isinstance(anomaly.step.primitive, Elementwise):
+    """What an elementwise operation was given, or else what it gave, at the first bad place."""
+    step = anomaly.step
+    if not isinstance(step.primitive, Elementwise):
         return ""
-    parts = []
-    for i, x in known:
-        try:
-            parts.append(f"input {i} is {np.broadcast_to(x, anomaly.value.shape)[index]}")
-        except ValueError:  # of another shape, as an input that was broadcast is to the gradient by the other
-            continue
-    return before + ", ".join(parts) + " there" if parts else ""
+    index = np.unravel_index(int(np.argmax(anomaly.bad)), anomaly.value.shape)
+    given = [(f"input {i}", x) for i, x in enumerate(step.inputs) if x is not None]
+    if not given and anomaly.position >= 0 and step.output is not None:
+        given = [("its output", step.output)]
+    fitting = [(name, x) for name, x in given if broadcasts(np.shape(x), anomaly.value.shape)]
+    parts = [f"{name} is {np.broadcast_to(x, anomaly.value.shape)[index]}" for name, x in fitting]
+    return f"{before}{', '.join(parts)} there" if parts else ""
 
 
 def check_walk(walk: Recorder) -> None:
@@ -195,9 +189,9 @@ class detect_anomaly:  # noqa: N801 - PyTorch's name
     - backward: a NaN in a gradient, an infinity that a derivative makes of a finite gradient. Only what an operation
       hands on counts, not what its rule computes on the way: where a gradient is 0, it stays 0.
 
-    A program of ``tw.compile`` that is called here is first evaluated with NumPy, operation by operation, with the values
-    it is given; it runs, and writes, only if nothing is found. All this takes several times as long: use it to look for
-    an error, not to train.
+    A program of ``tw.compile`` that is called here is first evaluated with NumPy, operation by operation, with the
+    values it is given; it runs, and writes, only if nothing is found. All this takes several times as long: use it to
+    look for an error, not to train.
 
     Args:
         check_nan: False only notes where operations ran, for ``explain``, and checks no values.

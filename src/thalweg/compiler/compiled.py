@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..autograd.anomaly_mode import check_walk, is_anomaly_check_nan_enabled, is_anomaly_enabled
+from ..autograd.explaining import Explanation, explain
 from ..core.dtypes import get_default_dtype
 from ..core.modes import state
 from ..core.structure import parts
 from ..core.tape import LEAF
 from ..core.tensor import Tensor
 from ..core.value import SymbolicValue
-from ..errors import CompileError, TraceError
+from ..errors import ArgumentError, CompileError, TraceError
+from ..nn.module import Module
 from .arguments import ArgumentGuards
 from .graph import Graph
 from .guards import held_by, same_objects
@@ -123,6 +125,19 @@ class Compiled:
 
         return profile(*self._resolved(args, kwargs))
 
+    def explain(self, *args: Any, model: Any = None, **kwargs: Any) -> Explanation:
+        """Which parameters get no gradient that they can learn from in a call with these arguments, and why.
+
+        ``model`` is the module that is looked at; the one that the function uses, if it is one. Nothing is changed;
+        see ``tw.autograd.explain``.
+
+        Raises:
+            ArgumentError: the function uses no module, or several, and ``model`` is not given.
+        """
+        if model is None:
+            model = _only_module(Surroundings(self.function, [*args, *kwargs.values()]).modules)
+        return explain(self, model, *args, **kwargs)
+
     def program_for(self, args: tuple[Any, ...]) -> Program:
         """The program that a call with these arguments would run."""
         return self._resolved(args, {})[0]
@@ -142,9 +157,9 @@ class Compiled:
         return checked_call(self, args, kwargs)
 
     def _called_within(self, args: Any, kwargs: Any) -> Any:
-        """A call while something is being traced or transformed, which it is part of, or while anomalies are looked for.
+        """A call that is part of something that is being traced or transformed, or that is looked at for anomalies.
 
-        Then the values are checked, and the program runs.
+        For these the values are checked; then the program runs.
         """
         if state.inside > state.examined or not is_anomaly_enabled():
             return self.function(*args, **kwargs)
@@ -270,6 +285,16 @@ def _signature(value: Any, tensors: list[Tensor], floats: list[float]) -> Any:
             "pass tw.from_numpy(array)"
         )
     return _Identity(value)
+
+
+def _only_module(modules: list[Module]) -> Module:
+    """The outermost module with parameters."""
+    inner = {part for m in modules for part in m.modules() if part is not m}
+    outer = [m for m in modules if m not in inner and any(True for _ in m.parameters())]
+    if len(outer) != 1:
+        names = ", ".join(type(m).__name__ for m in outer) or "none"
+        raise ArgumentError(f"explain: the function must use one module with parameters, found {names}; pass model=")
+    return outer[0]
 
 
 class _Identity:

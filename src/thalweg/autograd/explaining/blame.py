@@ -76,9 +76,9 @@ def zero_factor(paths: Paths, step: Step, position: int) -> Blame:
     seen: set[Any] = set()
     while True:
         source = step.sources[position]
-        if source is None or "Dropout" in reasons.kind_of(step):
+        if "Dropout" in reasons.kind_of(step) or (source is None and not np.ndim(step.inputs[position])):
             return reasons.multiplied_by_zero(step)
-        if isinstance(source, Tensor) or source in seen:
+        if not isinstance(source, Step) or source in seen:
             return zero_tensor(paths, step, source)
         seen.add(source)
         before = made_of_zeros(source)
@@ -103,7 +103,7 @@ def made_of_zeros(step: Step) -> int | None:
         return next((i for i in arrays[:2] if is_zero(step.inputs[i])), None) if arrays else None
     if step.name in ("add", "sub", "cat"):
         return arrays[0] if arrays and all(is_zero(step.inputs[i]) for i in arrays) else None
-    if step.name in ("where",):
+    if step.name == "where":
         return None
     return arrays[0] if arrays and is_zero(step.inputs[arrays[0]]) else None
 
@@ -187,7 +187,7 @@ def fallen(paths: Paths, step: Step, position: int, ratio: float) -> Blame:
     """One step that leaves almost nothing of a gradient."""
     words = f"it leaves {number(ratio)} of the gradient"
     if step.name in reasons.SATURATING:
-        reason = f"it is saturated: its inputs are {reasons.extent(step.inputs[0])}, and {words}"
+        reason = f"it is saturated{reasons.given(step)}: {words}"
         return reasons.blame_at(step, reason, reasons.SCALES, flat=True)
     other = _OTHER.get(position)
     if step.name in reasons.FACTORS and other is not None and other < len(step.inputs):
@@ -209,7 +209,8 @@ def risen(paths: Paths, step: Step, position: int, ratio: float) -> Blame:
     source = step.sources[factor] if factor < len(step.sources) else None
     if isinstance(source, Step):
         return grown(source, f"{words}, as its input is that large")
-    name = paths.names.get(source, "its other factor" if step.name in reasons.FACTORS else "its input")
+    name = paths.names.get(source) if isinstance(source, Tensor) else None
+    name = name or ("its other factor" if step.name in reasons.FACTORS else "its input")
     return reasons.blame_at(step, f"{words}: {name} is that large", "scale it, as data are scaled to variance 1")
 
 
@@ -230,10 +231,8 @@ def grown(step: Step, words: str) -> Blame:
     if not chain:
         return reasons.blame_at(step, words, "look at the scale of its inputs")
     most = max(range(len(chain)), key=lambda i: chain[i][1])
-    whole = float(np.exp(sum(np.log(max(ratio, 1e-300)) for _, ratio in chain)))
     reason = (
-        f"values grow by a factor of {number(whole)} over {len(chain)} operations, most here, by {number(chain[most][1])}, "
-        "and gradients with them"
+        f"values grow from layer to layer, most here, by a factor of {number(chain[most][1])}, and gradients with them"
     )
     return reasons.blame_at(chain[most][0], reason, "normalise, or initialise with smaller weights (nn.init)")
 
@@ -248,15 +247,14 @@ def gradual(way: list[Use], ratios: list[float], tiny: bool) -> Blame:
         example.setdefault(name, step)
     inside = {name: ratio for name, ratio in modules.items() if name} or modules
     steepest = (min if tiny else max)(inside, key=inside.__getitem__)
-    whole = float(np.exp(sum(np.log(max(r, 1e-300)) for r in ratios)))
     word, advice = (
         ("falls", "use residual connections, a normalisation, ReLU or GELU, and an initialisation that fits (nn.init)")
         if tiny
         else ("grows", "clip the gradient (nn.utils.clip_grad_norm_), normalise, or initialise with smaller weights")
     )
     reason = (
-        f"on the way from the loss the gradient {word} by a factor of {number(whole)} over {len(way)} operations; most "
-        f"here, by {number(modules[steepest])}"
+        f"the gradient {word} little by little on its way from the loss, most here: by a factor of "
+        f"{number(modules[steepest])}"
     )
     return reasons.blame_at(example[steepest], reason, advice)
 
@@ -296,7 +294,9 @@ def cut_off(paths: Paths, step: Step, position: int) -> Blame:
     for taken in paths.walk.taken_off:
         if taken.source is source and taken.how in ("detach", "data"):
             return reasons.taken_off(taken.how, taken.origin)
-    return reasons.blame_at(step, f"its input {position} was taken off the tape before", "use the tensor itself, not a detached one")
+    return reasons.blame_at(
+        step, f"its input {position} was taken off the tape before", "use the tensor itself, not a detached one"
+    )
 
 
 def lost(paths: Paths, x: Tensor) -> Blame:
@@ -308,16 +308,18 @@ def lost(paths: Paths, x: Tensor) -> Blame:
             return reasons.taken_off(taken.how, taken.origin)
     last = max((s for s in computed if isinstance(s, Step)), key=_time)
     return reasons.blame_at(
-        last, "the loss is not computed from this result", "pass the model's output to the loss, or leave the module out"
+        last,
+        "the loss is not computed from this result",
+        "pass the model's output to the loss, or leave the module out",
     )
 
 
 def unused(paths: Paths, x: Tensor) -> Blame:
     """A parameter that no operation has read."""
     name = paths.names[x]
-    owner, _, own = name.rpartition(".")
+    owner = name.rpartition(".")[0]
     scopes = [s.origin.scope for s in paths.walk.steps if s.origin.scope is not None and not s.origin.backward]
     if any(scope.path == owner for called in scopes for scope in called.chain()):
-        return Blame("", f"nothing reads {own} in this computation", owner, "", "use it in forward, or leave it out")
+        return Blame("", "the module was called, but does not read it", owner, "", "use it in forward, or leave it out")
     where = owner or "the model"
     return Blame("", f"{where} was not called in this computation", owner, "", "call it in forward, or leave it out")

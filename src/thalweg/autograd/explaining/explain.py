@@ -16,10 +16,12 @@ from ...errors import AutogradError
 from ...ops.random import default_generator
 from .blame import blame_for, maker
 from .findings import Blame, Explanation, Finding
+from .guesses import guess
 from .paths import Paths
 from .reasons import SATURATING
-from .sizes import CANCELLED, SUDDEN, norm, rms, symptoms
 from .report import where
+from .sizes import CANCELLED, SUDDEN, norm, rms, symptoms
+from .tape import TapeWalk, tape_walk
 from .walk import Recorder, Step, parameters_of
 
 __all__ = ["explain", "explained", "side_walk"]
@@ -28,13 +30,58 @@ FAMILY = "evolution strategies, CMA-ES, SPSA or Nelder-Mead"
 
 
 def explain(loss: Any, model: Any, *args: Any, **kwargs: Any) -> Explanation:
+    """Which parameters of a model get no gradient that they can learn from, and which operation is to blame.
+
+    ``loss`` may be
+
+    - a function that computes the loss from ``args`` and returns it, or calls ``backward()`` itself. It is run once, on
+      the side: parameters, gradients, buffers and the default random state are afterwards as they were. Everything that
+      it computes is looked at, so that the blame has an operation, the user's line and a module.
+    - a compiled function: it is traced, and the trace evaluated on the values of now. Nothing is written, whatever the
+      function does.
+    - the loss itself, a tensor, after ``backward()``. Then the tape and the gradients tell what they can: which
+      operations are on the way, not what their values were, unless ``backward(retain_graph=True)`` has kept them. Lines
+      are known of what ran within ``detect_anomaly``; what was taken off the tape is not.
+
+    A gradient is
+
+    - "missing" if backward does not come to the parameter, though it requires a gradient: what has
+      ``requires_grad=False`` is meant not to learn, and is left out;
+    - "zero", "nan" or "infinite" if all its elements are 0, or one is not finite;
+    - "tiny" if its root mean square is less than 1e-7 of that of the largest gradient, and of that of the weights; or
+      where a saturated sigmoid, tanh, softmax or the like leaves less than 1e-4 of a gradient that was not small;
+    - "huge" if its root mean square is more than 1e6 times that of the weights.
+
+    "The weights" are the parameter's own or those of the whole model, whichever are larger. Rows of an embedding that
+    do not occur, single units that are dead, and parameters without effect whose gradient is but rounding (a bias
+    before a normalisation) are no findings.
+
+    Args:
+        loss: a function, a compiled function, or a tensor of one element.
+        model: the module whose parameters are looked at.
+        *args, **kwargs: what the function is called with.
+
+    Returns:
+        An Explanation: false and empty if all is well. It prints as sentences, has ``findings`` (parameter, shape,
+        symptom, blame) and ``notes``: whether the loss is a staircase, or what has made it NaN.
+
+    Raises:
+        AutogradError: the function returns no tensor and calls no backward.
+
+    >>> import thalweg as tw
+    >>> from thalweg import nn
+    >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    >>> _ = nn.init.constant_(model[0].bias, -10.0)
+    >>> found = tw.autograd.explain(lambda x: model(x).square().mean(), model, tw.ones(5, 2))
+    >>> found["0.bias"].symptom, found["0.bias"].blame.op, found["0.bias"].blame.module
+    ('zero', 'relu', '1 (ReLU)')
+    """
     if isinstance(loss, Tensor):
-        raise NotImplementedError
+        found = tape_walk(loss, model)
+        return guessed(found, model) if found.freed or found.stopped else explained(found, model)
     if hasattr(loss, "recorded_walk"):
-        walk = loss.recorded_walk(args, kwargs, model)
-    else:
-        walk = side_walk(loss, model, args, kwargs)
-    return explained(walk, model)
+        return explained(loss.recorded_walk(args, kwargs, model), model)
+    return explained(side_walk(loss, model, args, kwargs), model)
 
 
 def side_walk(function: Callable[..., Any], model: Any, args: Any = (), kwargs: Any = None) -> Recorder:
@@ -96,19 +143,49 @@ def explained(walk: Recorder, model: Any) -> Explanation:
     learning = [p for p in names if p.requires_grad and p._value.size]
     paths = Paths(walk, names)
     gradients = [paths.gradient(p) for p in learning]
-    weights = [paths.value(p) for p in learning]
-    found = symptoms(weights, gradients)
+    found = symptoms([paths.value(p) for p in learning], gradients)
     findings = []
     for p, g, symptom in zip(learning, gradients, found, strict=True):
         confirmed = confirm(symptom, paths, p, g)
         if confirmed is not None:
-            size = rms(g) if g is not None and np.isfinite(g).all() else None
-            blame = blame_for(confirmed, paths, p)
-            findings.append(Finding(names[p], tuple(p._value.shape), confirmed, blame, size))
-    if not learning:
-        findings = [frozen(name, p) for p, name in names.items()] if walk.stopped else []
-    said = [*loss_note(paths), *notes(findings, len(learning))]
-    return Explanation(tuple(findings), tuple(said), len(learning) or len(names))
+            guessing = confirmed == "missing" and isinstance(walk, TapeWalk)
+            blame = guess(confirmed, paths, p) if guessing else blame_for(confirmed, paths, p)
+            findings.append(_finding(names[p], p, confirmed, g, blame))
+    return _summed_up(findings, paths, len(learning))
+
+
+def guessed(walk: TapeWalk, model: Any) -> Explanation:
+    """What a tape without values, and the gradients that backward has left, say of the parameters of a model."""
+    names = {p: name for name, p in model.named_parameters()}
+    learning = [p for p in names if p.requires_grad and p._value.size]
+    paths = Paths(walk, names)
+    gradients = [None if p._grad is None else p._grad._value for p in learning]
+    found = symptoms([p._value for p in learning], gradients)
+    scaled = {names[p].rpartition(".")[0]: s for p, s in zip(learning, found, strict=True) if p._value.ndim > 1}
+    findings = []
+    for p, g, symptom in zip(learning, gradients, found, strict=True):
+        if symptom is None or symptom == "faint":
+            continue
+        if symptom == "tiny" and p._value.ndim <= 1 and scaled.get(names[p].rpartition(".")[0]) != "tiny":
+            continue  # the bias before a normalisation, whose gradient is but rounding
+        findings.append(_finding(names[p], p, symptom, g, guess(symptom, paths, p)))
+    return _summed_up(findings, paths, len(learning))
+
+
+def _finding(name: str, x: Tensor, symptom: str, gradient: Any, blame: Blame) -> Finding:
+    size = rms(gradient) if gradient is not None and np.isfinite(gradient).all() else None
+    return Finding(name, tuple(x._value.shape), symptom, blame, size)
+
+
+def _summed_up(findings: list[Finding], paths: Paths, count: int) -> Explanation:
+    """The findings with what they come to; ``count`` parameters were to learn."""
+    if not count and paths.walk.stopped:
+        blame = Blame(
+            "", "every parameter has requires_grad=False", suggestion="call requires_grad_() on what is to learn"
+        )
+        findings = [_finding(name, p, "missing", None, blame) for p, name in paths.names.items()]
+        count = len(findings)
+    return Explanation(tuple(findings), (*loss_note(paths), *notes(findings, count)), count)
 
 
 def loss_note(paths: Paths) -> Iterator[str]:
@@ -157,19 +234,13 @@ def _is_killed(paths: Paths, x: Tensor) -> bool:
     )
 
 
-def frozen(name: str, x: Tensor) -> Finding:
-    """A parameter of a model of which all are frozen."""
-    blame = Blame("", "every parameter has requires_grad=False", suggestion="call requires_grad_() on what is to learn")
-    return Finding(name, tuple(x._value.shape), "missing", blame)
-
-
 def notes(findings: list[Finding], count: int) -> Iterator[str]:
     """What the findings come to."""
     flat = [f for f in findings if f.blame.flat and f.symptom in ("missing", "zero")]
     if flat and len(flat) == count:
         yield (
-            "The loss is a staircase or a plateau: small changes of the parameters do not change it, so gradient descent "
-            f"can't lower it. Gradient-free methods can: {FAMILY}. Or make the operations named above smooth."
+            "The loss is a staircase or a plateau: small changes of the parameters do not change it, so gradient "
+            f"descent can't lower it. Gradient-free methods can: {FAMILY}. Or make the operations named above smooth."
         )
     elif flat:
         yield (

@@ -22,8 +22,13 @@ STAIRCASES = {
 SATURATING = {"sigmoid", "tanh", "softmax", "erf", "softplus", "exp", "expm1", "log_softmax", "logaddexp"}
 FACTORS = {"mul", "matmul", "linear", "linear_relu", "convolution", "div"}
 
+ROOTS = ("sqrt", "rsqrt", "log", "log2", "log10", "log1p")
+
+BELOW = "add a small number to its input, or clamp it from below"
 SURROGATE = "use a smooth stand-in (softmax, sigmoid, a straight-through estimator), or a gradient-free optimiser"
-BIASES = "lower the learning rate, look at biases and the scale of the inputs, or use LeakyReLU, GELU or a normalisation"
+BIASES = (
+    "lower the learning rate, look at biases and the scale of the inputs, or use LeakyReLU, GELU or a normalisation"
+)
 SCALES = "scale the inputs, initialise with smaller weights, normalise before it, or use another activation"
 
 
@@ -57,26 +62,36 @@ def extent(value: Any) -> str:
 def zero_derivative(step: Step, position: int) -> Blame | None:
     """Why no gradient passes a step, apart from a factor that is 0; None if that is it."""
     name, x = step.name, _value(step, position)
-    if step.cotangent is not None and not np.size(step.cotangent) or (x is not None and not x.size):
-        return blame_at(step, "it works on an empty selection, so nothing reaches the loss", "look at the mask or index")
+    if (step.cotangent is not None and not np.size(step.cotangent)) or (x is not None and not x.size):
+        return blame_at(
+            step, "it works on an empty selection, so nothing reaches the loss", "look at the mask or index"
+        )
     if name in STAIRCASES:
         return blame_at(step, "its derivative is 0 everywhere: a staircase", SURROGATE, flat=True)
     if name in ("relu", "linear_relu"):
         return _dead(step, _before_relu(step))
     if name == "clamp":
-        reason = f"all inputs that count lie outside of its range (they are {extent(x)}), where it is constant"
+        reason = f"all inputs that count lie outside of its range, where it is constant{given(step)}"
         return blame_at(step, reason, BIASES, flat=True)
     if name in ("where", "maximum", "minimum"):
         return _not_taken(step, position)
-    if name in ("softmax", "log_softmax") and x is not None and x.shape[step.params.get("dim", -1)] == 1:
+    shape = np.shape(step.output if x is None else x)
+    if name in ("softmax", "log_softmax") and shape and shape[step.params.get("dim", -1)] == 1:
         return blame_at(step, "over an axis of size 1 it is a constant", "give it at least two classes, or use sigmoid")
     if name in SATURATING:
-        reason = f"it is saturated: its inputs are {extent(x)}, where its derivative underflows to 0"
-        return blame_at(step, reason, SCALES, flat=True)
+        return blame_at(step, f"it is saturated{given(step)}: its derivative underflows to 0", SCALES, flat=True)
     if name in FACTORS and len(step.inputs) > 1:
         return None
-    reason = f"its derivative is 0 at these values ({extent(x)})" if x is not None else "its derivative is 0 here"
+    reason = f"its derivative is 0 here{given(step)}"
     return blame_at(step, reason, "", flat=True)
+
+
+def given(step: Step) -> str:
+    """What a step was given, if it is known, or else what it gave."""
+    x = _value(step, 0)
+    if x is not None:
+        return f" (its inputs are {extent(x)})"
+    return f" (its outputs are {extent(step.output)})" if isinstance(step.output, np.ndarray) else ""
 
 
 def _value(step: Step, position: int) -> Any:
@@ -93,9 +108,11 @@ def _before_relu(step: Step) -> Any:
 
 def _dead(step: Step, x: Any) -> Blame:
     """A ReLU that lets nothing through."""
-    if x is None or (x <= 0).all():
+    if (x is None and (step.output is None or is_zero(step.output))) or (x is not None and (x <= 0).all()):
         size = "" if x is None else f": all {x.size} inputs are <= 0"
-        return blame_at(step, f"it is dead on the whole batch{size}, so its output and derivative are 0", BIASES, flat=True)
+        return blame_at(
+            step, f"it is dead on the whole batch{size}, so its output and derivative are 0", BIASES, flat=True
+        )
     reason = "the gradient arrives only at units that are dead: their inputs are <= 0"
     return blame_at(step, reason, BIASES, flat=True)
 
@@ -103,7 +120,16 @@ def _dead(step: Step, x: Any) -> Blame:
 def _not_taken(step: Step, position: int) -> Blame:
     condition = _value(step, 0)
     module = kind_of(step)
-    if module in ("ReLU6", "Hardtanh", "Hardsigmoid", "Hardswish", "Threshold", "Softshrink", "Hardshrink", "Tanhshrink"):
+    if module in (
+        "ReLU6",
+        "Hardtanh",
+        "Hardsigmoid",
+        "Hardswish",
+        "Threshold",
+        "Softshrink",
+        "Hardshrink",
+        "Tanhshrink",
+    ):
         reason = "all inputs that count lie where it is constant, so nothing passes"
         return blame_at(step, reason, BIASES, flat=True)
     if step.name == "where" and condition is not None and condition.dtype == bool:
@@ -123,7 +149,7 @@ def zero_output(step: Step) -> Blame:
     if name in STAIRCASES:
         return blame_at(step, "it gives 0 everywhere", SURROGATE, flat=True)
     if name in SATURATING:
-        reason = f"it underflows to 0: its inputs are {extent(_value(step, 0))}"
+        reason = f"it underflows to 0{given(step)}"
         return blame_at(step, reason, SCALES, flat=True)
     if name == "sub":
         return blame_at(step, "the two values are equal, so that their difference, a factor of the gradient, is 0")
@@ -179,35 +205,31 @@ def taken_off(how: str, origin: Origin) -> Blame:
 def not_finite(step: Step) -> Blame:
     """Why the output of a step is NaN or infinite though its inputs are finite."""
     name, x = step.name, _value(step, 0)
-    other = step.inputs[1] if len(step.inputs) > 1 else None
     nan = bool(np.isnan(step.output).any())
-    given = f"its inputs are {extent(x)}"
+    known = given(step)
     if x is not None and not x.size:
         return blame_at(step, "it is taken over nothing: its input is empty", "look at the mask, index or batch")
     if name in ("exp", "expm1"):
-        reason = f"it overflows {x.dtype if x is not None else ''}: {given}"
         suggestion = "use tw.softmax, log_softmax or logsumexp, which subtract the maximum first, or clamp its input"
-        return blame_at(step, reason, suggestion)
-    if name in ("log", "log2", "log10", "log1p"):
-        what = "a negative number" if nan else "0"
-        return blame_at(step, f"it is the logarithm of {what}: {given}", "add a small number, or clamp the input from below")
-    if name in ("sqrt", "rsqrt"):
-        what = "a negative number" if nan else "0"
-        return blame_at(step, f"it is the root of {what}: {given}", "add a small number, or clamp the input from below")
+        return blame_at(step, f"it overflows {step.output.dtype}{known}", suggestion)
+    if name in ROOTS:
+        what = f"the {'logarithm' if name.startswith('log') else 'root'} of {'a negative number' if nan else '0'}"
+        return blame_at(step, f"it is {what}{known}", BELOW)
     if name in ("div", "reciprocal"):
-        return blame_at(step, "0 is divided by 0" if nan else "it divides by 0, or overflows", "add a small number below")
+        return blame_at(step, "0 is divided by 0" if nan else "it divides by 0, or overflows", BELOW)
     if name == "sub" and nan:
         return blame_at(step, "infinity is subtracted from infinity", "look at what has become infinite")
-    if name in ("mul", "matmul", "linear", "convolution") and nan and not _all_finite(step):
+    if name in FACTORS and nan and not _all_finite(step):
         return blame_at(step, "0 is multiplied by infinity, or infinities cancel", "look at what has become infinite")
     if name in ("softmax", "log_softmax") and nan:
         return blame_at(step, "a whole row is -inf: everything in it is masked", "leave at least one place in each row")
     if name == "convert":
-        return blame_at(step, f"the number is too large for {np.asarray(step.output).dtype}", "keep the wider dtype, or scale")
+        return blame_at(step, f"the number is too large for {step.output.dtype}", "keep the wider dtype, or scale")
     if name == "pow":
-        return blame_at(step, f"the power is no finite number: {given}, exponent {_extent_of(other)}", "")
+        exponent = _extent_of(step.inputs[1] if len(step.inputs) > 1 else None)
+        return blame_at(step, f"the power is no finite number{known}, exponent {exponent}", "look at the base")
     what = "NaN" if nan else "an infinity"
-    return blame_at(step, f"it makes {what} of finite numbers: {given}", "look at the size of its inputs")
+    return blame_at(step, f"it makes {what} of finite numbers{known}", "look at the size of its inputs")
 
 
 def _extent_of(value: Any) -> str:
@@ -221,13 +243,14 @@ def _all_finite(step: Step) -> bool:
 def infinite_slope(step: Step, position: int) -> Blame:
     """Why the gradient is not finite where the values are."""
     name, x = step.name, _value(step, position)
-    if name in ("sqrt", "rsqrt", "log", "log2", "log10", "reciprocal", "pow", "abs") and x is not None and (x == 0).any():
+    if x is None and name == "sqrt":
+        x = step.output
+    if name in (*ROOTS, "reciprocal", "pow") and x is not None and (x == 0).any():
         reason = f"its derivative at 0 is infinite, and {int((x == 0).sum())} of its {x.size} inputs are 0"
-        return blame_at(step, reason, "add a small number to its input, or clamp it from below")
+        return blame_at(step, reason, BELOW)
     if name == "div":
-        return blame_at(step, "it divides by a number that is 0, or almost", "add a small number below")
-    given = f" at inputs {extent(x)}" if x is not None else ""
-    return blame_at(step, f"its derivative is no finite number{given}", "look at the size of its inputs")
+        return blame_at(step, "it divides by a number that is 0, or almost", BELOW)
+    return blame_at(step, f"its derivative is no finite number{given(step)}", "look at the size of its inputs")
 
 
 def is_all_zero(value: Any) -> bool:

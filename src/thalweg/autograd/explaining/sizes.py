@@ -47,17 +47,17 @@ def summed_to(value: Any, shape: tuple[int, ...]) -> Any:
 def symptoms(weights: Sequence[Any], gradients: Sequence[Any]) -> list[str | None]:
     """For each parameter what is wrong with its gradient (None for a missing one); None if nothing is.
 
-    A gradient is "tiny" if its root mean square (rms) is less than 1e-7 of the largest one's and of that of the weights;
-    "huge" if it is more than 1e6 times that of the weights. The rms of the weights is the parameter's own or that of
-    all parameters, whichever is larger, so that weights which begin at 0 are measured by their neighbours. "faint"
-    is one that is small beside the weights alone: so are all of a network that has learnt its data.
+    A gradient is "tiny" if its root mean square (rms) is less than 1e-7 of the largest one's and of that of the
+    weights; "huge" if it is more than 1e6 times that of the weights. The rms of the weights is the parameter's own or
+    that of all parameters, whichever is larger, so that weights which begin at 0 are measured by their neighbours.
+    "faint" is one that is small beside the weights alone: so are all of a network that has learnt its data.
     """
     sizes = [None if g is None or not np.isfinite(g).all() else rms(g) for g in gradients]
     largest = max((s for s in sizes if s is not None), default=0.0)
     scales = [rms(w) if np.isfinite(w).all() else 0.0 for w in weights]
     count = sum(np.size(w) for w in weights)
     typical = float(np.sqrt(sum(s * s * np.size(w) for s, w in zip(scales, weights, strict=True)) / max(count, 1)))
-    found = []
+    found: list[str | None] = []
     for g, size, own in zip(gradients, sizes, scales, strict=True):
         scale = max(own, typical)
         if g is None:

@@ -8,6 +8,7 @@ differentiation. Where backward passed, a step also has the cotangent of its out
 from __future__ import annotations
 
 import itertools
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,9 +24,12 @@ from ...core.value import SymbolicValue
 from ...core.watching import Observer, watching
 from ...errors import AutogradError
 
-__all__ = ["Recorder", "Step", "Taken", "array_of", "parameters_of", "recorded_walk", "root_memory"]
+__all__ = ["Recorder", "Step", "Taken", "array_of", "origins", "parameters_of", "recorded_walk", "root_memory"]
 
 ndarray = np.ndarray
+
+# Where the nodes were made that were recorded while anomalies were looked for.
+origins: weakref.WeakKeyDictionary[Node, Origin] = weakref.WeakKeyDictionary()
 
 
 class Step:
@@ -45,9 +49,11 @@ class Step:
         cotangent: the gradient by its output; None where backward did not come.
         cotangents: the gradients by its inputs; None for those that none was asked for, or that backward did not reach.
         visited: when backward came, on the same clock; 0 if it did not.
+        called: the line from which backward was called then.
     """
 
     __slots__ = (
+        "called",
         "cotangent", "cotangents", "cut", "inputs", "node", "origin", "output", "params", "primitive", "recording",
         "sources", "time", "visited",
     )  # fmt: skip
@@ -66,6 +72,7 @@ class Step:
         self.cotangent: Any = None
         self.cotangents: list[Any] = []
         self.visited = 0
+        self.called = ""
 
     @property
     def name(self) -> str:
@@ -129,6 +136,7 @@ class Recorder(Observer):
         self.entered: list[Step] = []
         self.walks: list[int] = []  # of each walk that is running: how many steps had been entered when it began
         self.around: Scope | None = None
+        self.line = ""
         self.result: Any = None
         self.stopped = False
         for x in leaves:
@@ -201,7 +209,7 @@ class Recorder(Observer):
 
     def starting(self, roots: Sequence[Tensor]) -> None:
         if not self.walks:
-            self.around = here().scope
+            self.line, self.around, _ = here()
             self.roots.extend(self.source_of(x)[0] for x in roots)
         self.walks.append(len(self.entered))
 
@@ -212,7 +220,7 @@ class Recorder(Observer):
             step.sources = tuple(self.by_node.get(e) if type(e) is Node else e for e in node.edges)
             self.add(step, node)
         self.entered.append(step)
-        step.visited = next(self.clock)
+        step.visited, step.called = next(self.clock), self.line
         step.cotangent = self.added(step.cotangent, dy)
         set_scope(step.origin.scope, backward=True)
 

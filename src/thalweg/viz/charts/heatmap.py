@@ -99,7 +99,7 @@ class Heatmap(Chart):
         parts += self._cell_texts(x, y) if self.with_values else self._scale(largest)
         parts += self._row_labels(y)
         parts += self._column_labels(x)
-        return "\n".join([*parts, *self._axis_names()])
+        return "\n".join([*parts, *self._names_of_axes()])
 
     def _largest(self) -> float:
         finite = np.abs(self.matrix[np.isfinite(self.matrix)])
@@ -151,7 +151,7 @@ class Heatmap(Chart):
             parts.append(f'<text text-anchor="end" transform="translate({place}) rotate(-90)">{label}</text>')
         return parts
 
-    def _axis_names(self) -> list[str]:
+    def _names_of_axes(self) -> list[str]:
         parts = []
         if self.labels[0]:
             name = shortened(self.labels[0], self.right - self.left)

@@ -93,7 +93,7 @@ class Chart(Picture):
             parts.append(f'<path class="grid" d="M{plot.left:g} {y:g}H{plot.right:g}"/>')
             parts.append(text(number(value), plot.left - 8, y + 4, anchor="end"))
         parts += self.foot(plot)
-        parts += self.names(plot, x_label, y_label)
+        parts += self.axis_names(plot, x_label, y_label)
         return parts
 
     def foot(self, plot: Plot) -> list[str]:
@@ -106,7 +106,7 @@ class Chart(Picture):
             parts.append(text(number(value), min(x, self.width - half - 4), plot.bottom + 19, anchor="middle"))
         return parts
 
-    def names(self, plot: Plot, x_label: str, y_label: str) -> list[str]:
+    def axis_names(self, plot: Plot, x_label: str, y_label: str) -> list[str]:
         """The names of the axes, shortened to the axes' lengths."""
         parts = []
         if x_label:

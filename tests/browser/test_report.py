@@ -96,8 +96,8 @@ def test_a_narrow_page_is_no_wider_than_its_window(runs: Path, narrow: Any, open
     page = open_html(runs / name)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert page.evaluate(
-        "Array.from(document.querySelectorAll('h1, main :is(p, h2, h3, li, dd)')).every(e => e.scrollWidth <= e.clientWidth + 1 "
-        "|| getComputedStyle(e).display === 'inline')"
+        "Array.from(document.querySelectorAll('h1, main :is(p, h2, h3, li, dd)'))"
+        ".every(e => e.scrollWidth <= e.clientWidth + 1 || getComputedStyle(e).display === 'inline')"
     )
     small = page.evaluate(
         "Math.min(...Array.from(document.querySelectorAll('.figures svg.tw'), "

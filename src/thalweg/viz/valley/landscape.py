@@ -25,6 +25,7 @@ __all__ = ["Landscape", "Normalise", "Profile", "filter_normalised", "landscape"
 Normalise = Literal["filter", "layer"] | None
 
 WIDTH, HEIGHT = 640.0, 560.0
+SCALE = 60  # pixels for the scale of shades
 
 
 def landscape(
@@ -121,7 +122,7 @@ class Landscape(Relief):
 
     def body(self) -> str:
         labels = (f"a, along the first {self.words}", f"b, along the second {self.words}")
-        plot = self.plot(*self.axes(), names=labels, top=78)
+        plot = self.plot(*self.axes(), names=labels, top=78, right=EDGE + (SCALE if self.draw == "heat" else 0))
         x, y = plot.across(0.0), plot.up(0.0)
         below, numbers = self.relief(plot, [(x - 9, y - 9, x + 9, y + 9)])
         return "\n".join([

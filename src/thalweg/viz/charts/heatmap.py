@@ -67,6 +67,8 @@ class Heatmap(Chart):
         self.words = [[number(v) for v in row] for row in self.matrix.tolist()]
         self.place()
         self.with_values = self._room() if values is None else values
+        if not self.with_values:
+            self.right -= SCALE
         self.description = description or self._describe()
 
     def place(self) -> None:
@@ -85,8 +87,6 @@ class Heatmap(Chart):
         parts = self.page()
         if not self.matrix.size:
             return "\n".join([*parts, *self.note("no values")])
-        if not self.with_values:
-            self.right = self.width - EDGE - SCALE
         x = np.round(np.linspace(self.left, self.right, columns + 1), 2)
         y = np.round(np.linspace(self.top, self.bottom, rows + 1), 2)
         largest = self._largest()
@@ -103,7 +103,7 @@ class Heatmap(Chart):
 
     def _largest(self) -> float:
         finite = np.abs(self.matrix[np.isfinite(self.matrix)])
-        return float(finite.max(initial=0.0)) or STRONGEST
+        return float(finite.max(initial=0.0)) or 1.0
 
     def _room(self) -> bool:
         """Whether every number fits into its cell."""

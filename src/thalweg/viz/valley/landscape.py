@@ -15,6 +15,7 @@ from ...ops.random import Generator
 from ..charts.axes import Floats, number
 from ..charts.lines import LineChart, Mark, Series
 from ..charts.plot import EDGE, amount, text
+from ..charts.shades import scale_room
 from ..text import shortened
 from .grid import losses_along
 from .objective import ModuleCost
@@ -25,7 +26,6 @@ __all__ = ["Landscape", "Normalise", "Profile", "filter_normalised", "landscape"
 Normalise = Literal["filter", "layer"] | None
 
 WIDTH, HEIGHT = 640.0, 560.0
-SCALE = 60  # pixels for the scale of shades
 
 
 def landscape(
@@ -122,7 +122,8 @@ class Landscape(Relief):
 
     def body(self) -> str:
         labels = (f"a, along the first {self.words}", f"b, along the second {self.words}")
-        plot = self.plot(*self.axes(), names=labels, top=78, right=EDGE + (SCALE if self.draw == "heat" else 0))
+        right = EDGE if self.draw == "levels" else scale_room(*self.range()) + EDGE / 2
+        plot = self.plot(*self.axes(), names=labels, top=78, right=right)
         x, y = plot.across(0.0), plot.up(0.0)
         below, numbers = self.relief(plot, [(x - 9, y - 9, x + 9, y + 9)])
         return "\n".join([

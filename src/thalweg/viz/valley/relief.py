@@ -10,7 +10,7 @@ import numpy as np
 
 from ..charts.axes import LOG_RATIO, Axis, Floats, number
 from ..charts.plot import Chart, Plot, text
-from ..charts.shades import cells, scale_bar
+from ..charts.shades import GAP, cells, scale_bar
 from ..charts.thinning import simplified
 from ..text import text_width
 from .levels import Box, Curves, label_places, levels_for
@@ -99,7 +99,7 @@ class Relief(Chart):
         if low > 0 and high > LOG_RATIO * low:
             shade = 1 - np.log(finite / low) / np.log(high / low)
         x, y = (_borders(axis.places(values)) for axis, values in ((plot.across, self.a), (plot.up, self.b)))
-        bar = scale_bar(high, low, plot.right + 14, plot.top, plot.bottom)
+        bar = scale_bar(high, low, plot.right + GAP, plot.top, plot.bottom)
         return [*cells(shade.T[::-1], x, y[::-1]), *bar]
 
     def range(self) -> tuple[float, float]:

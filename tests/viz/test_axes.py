@@ -20,6 +20,7 @@ def test_linear_ticks_are_round(low, high, expected):
 
 def test_log_ticks():
     assert log_ticks(0.09, 11) == [0.1, 0.2, 0.5, 1, 2, 5, 10]
+    assert log_ticks(0.002, 20) == [0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10]
     assert log_ticks(1e-6, 1e2) == [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100]
 
 

@@ -132,7 +132,7 @@ def linear_ticks(low: float, high: float, count: int = 6) -> list[float]:
 
 
 def log_ticks(low: float, high: float, count: int = 6) -> list[float]:
-    """Powers of ten within the span, with their doubles and quintuples where there is room for them.
+    """Powers of ten within the span, with their doubles and quintuples, or triples, where there is room for them.
 
     >>> log_ticks(0.04, 3)
     [0.05, 0.1, 0.2, 0.5, 1.0, 2.0]
@@ -141,7 +141,8 @@ def log_ticks(low: float, high: float, count: int = 6) -> list[float]:
     """
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     stride = max(1, len(decades) // count)
-    steps = (1, 2, 5) if math.log10(high / low) <= count / 2 else (1,)
+    wide = math.log10(high / low)
+    steps: tuple[int, ...] = (1, 2, 5) if wide <= count / 2 else (1, 3) if wide <= 0.8 * count else (1,)
     ticks = [v for d in decades[::stride] for v in (float(f"{m}e{d}") for m in steps) if low <= v <= high]
     return ticks if len(ticks) >= 2 else linear_ticks(low, high, count)
 

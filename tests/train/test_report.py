@@ -192,6 +192,16 @@ def test_damage_in_a_folder_is_escaped_too(runs, tmp_path):
     assert "This can't be shown" in page.texts["network"]
 
 
+def test_the_name_of_a_folder_is_escaped_too(runs, tmp_path):
+    run = copied(runs / "flowers", tmp_path / "<img src=x onerror=alert(3)>&")
+    write_report(run)
+    page = page_of(run)
+    assert page.problems == []
+    assert page.outside == []
+    assert page.count("img") == 0
+    assert page.texts["network"].count("<img src=x onerror=alert(3)>&") >= 1
+
+
 def test_pieces_escape_text_and_attributes():
     assert tag("p", "<&>", title='"<') == '<p title="&quot;&lt;">&lt;&amp;&gt;</p>'
     assert EVIL not in table([EVIL], [[EVIL, EVIL]], EVIL)
@@ -246,7 +256,7 @@ def test_damaged_diagnostics_leave_the_rest(runs, tmp_path, text):
     assert "Loss" in page.texts["curves"]
 
 
-@pytest.mark.parametrize("value", [None, "x", [], {}, -1, 1e400, True, [[1]], {"a": {"b": 1}}])
+@pytest.mark.parametrize("value", [None, "x", [], {}, -1, 1e400, True, [[1]], {"a": {"b": 1}}, [10**9, 10**9], [-1, 2]])
 @pytest.mark.parametrize(
     "key", ["layers", "options", "target", "rows", "result", "profile", "machine", "preprocessing"]
 )

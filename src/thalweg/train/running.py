@@ -92,7 +92,7 @@ def run_job(
         if not folder.has_model:
             folder.discard()
         if live is not None:
-            live.end(sentence=f"The training has ended without a result: {error or 'it was stopped'}.")
+            live.end(error=error)
         raise
     unreported = try_report(folder.path)
     if live is not None:

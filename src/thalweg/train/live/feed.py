@@ -9,11 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
+from ...errors import RunError
 from ..gauges import Snapshot
 from ..report.data import RunData, load_run_data
 from ..report.facts import ENDED
 from ..report.pieces import Html
 from ..report.sections import contents
+from ..run import REPORT
 
 __all__ = ["Live", "State"]
 
@@ -58,14 +60,18 @@ class Live:
             self._snapshots = snapshots
             self._become(self.state, self._sentence)
 
-    def end(self, path: Path | None = None, sentence: str = "") -> None:
-        """The training has ended, and its folder is complete; without a folder ``sentence`` says why."""
+    def end(self, path: Path | None = None, error: BaseException | None = None) -> None:
+        """The training has ended, and its folder is complete; or there is none, and ``error`` says why."""
+        run = RunData(self._run.name, self._run.settings, list(self._run.metrics))
+        why = " ".join(str(error or "").split()) or "it was stopped"
+        sentence = f"The training has ended without a result: {why}."
         if path is not None:
-            run = load_run_data(path)
-            how = ENDED.get(str(run.result.get("ended")), "")
-            sentence = f"The training has ended: {how}. This is the final report; it stays in {path / 'report.html'}."
-        else:
-            run = RunData(self._run.name, self._run.settings, list(self._run.metrics))
+            try:
+                run = load_run_data(path)
+            except RunError as damage:  # someone else's hands are in the folder
+                run.problems.append(str(damage))
+            how = ENDED.get(str(run.result.get("ended")), "its folder could not be read")
+            sentence = f"The training has ended: {how}. This is the final report; it stays in {path / REPORT}."
         with self._changed:
             self._run, self._snapshots = run, []
             self._become("ended", sentence)

@@ -32,6 +32,7 @@ ENDED = {
     "stopped": "stopped before its end",
     "diverged": "the loss left the finite numbers",
 }
+MOST_WEIGHTS = 20_000_000  # of a network that is made anew for its diagram
 FEATURES = 200  # columns that are listed
 
 
@@ -151,11 +152,13 @@ def picture_of_network(run: RunData) -> Html:
 
 
 def _diagram(run: RunData, sizes: list[int]) -> Html:
+    if sum((n + 1) * m for n, m in pairwise(sizes)) > MOST_WEIGHTS:
+        return paragraph("The network has too many weights for its diagram to be drawn here.", "note")
     batch = options(run).get("batch_size")
     rows = batch if isinstance(batch, int) else int(as_number(run.settings["rows"]["train"]))
     try:
         with fork_rng():  # the weights are drawn at random, and forgotten
-            drawn = diagram(network(sizes), zeros(rows, sizes[0]), title=f"{run.name}: the network")
+            drawn = diagram(network(sizes), zeros(1, 1).expand(rows, sizes[0]), title=f"{run.name}: the network")
     except ThalwegError as error:
         return paragraph(f"The network could not be drawn: {error}", "note")
     return Html(

@@ -158,6 +158,70 @@ def softmax_of_one_class() -> tuple[Any, Loss]:
     return model, loss
 
 
+@broken(all_of("0.weight 0.bias", "zero"), "where", "constant", module="1 (ReLU6)", flat="flat in")
+def above_six() -> tuple[Any, Loss]:
+    model = mlp(nn.ReLU6())
+    nn.init.constant_(model[0].bias, 100.0)
+
+    def loss(model: Any, x: Any, y: Any) -> Any:
+        return F.mse_loss(model(x), y)  # blame
+
+    return model, loss
+
+
+@broken(
+    all_of("0.weight 0.bias 2.weight", "zero"), "relu", "dead on the whole batch", module="1 (ReLU)", flat="flat in"
+)
+def dead_in_place() -> tuple[Any, Loss]:
+    model = mlp(nn.ReLU(inplace=True))
+    nn.init.constant_(model[0].bias, -100.0)
+
+    def loss(model: Any, x: Any, y: Any) -> Any:
+        return F.mse_loss(model(x), y)  # blame
+
+    return model, loss
+
+
+@broken(
+    all_of("0.weight 0.bias 4.weight", "zero"), "relu", "dead on the whole batch", module="1 (ReLU)", flat="flat in"
+)
+def dead_convolution() -> tuple[Any, Loss]:
+    model = nn.Sequential(nn.Conv1d(1, 4, 2), nn.ReLU(), nn.MaxPool1d(2), nn.Flatten(), nn.Linear(4, 2))
+    nn.init.constant_(model[0].bias, -100.0)
+
+    def loss(model: Any, x: Any, y: Any) -> Any:
+        return F.mse_loss(model(x[:, None]), y)  # blame
+
+    return model, loss
+
+
+@broken(
+    all_of("weight_ih_l0 weight_hh_l0 bias_ih_l0 bias_hh_l0", "zero"),
+    "sigmoid",
+    "saturated",
+    module="LSTM",
+    flat=STAIRCASE,
+)
+def saturated_lstm() -> tuple[Any, Loss]:
+    model = nn.LSTM(3, 2)
+    nn.init.constant_(model.bias_ih_l0, 1e4)
+
+    def loss(model: Any, x: Any, y: Any) -> Any:
+        states, _ = model(x[:4, None])  # blame
+        return F.mse_loss(states[:, 0], y[:4])
+
+    return model, loss
+
+
+@broken(all_of(MLP, "zero"), "sigmoid", "saturated", flat=STAIRCASE)
+def probabilities_of_0_and_1() -> tuple[Any, Loss]:
+    def loss(model: Any, x: Any, y: Any) -> Any:
+        p = (model(x) - 1e5).sigmoid()  # blame
+        return F.binary_cross_entropy(p, (y > 0).float())
+
+    return mlp(), loss
+
+
 # -- staircases ---------------------------------------------------------------------------------------------
 
 
@@ -294,6 +358,25 @@ def through_numpy() -> tuple[Any, Loss]:
     return model, loss
 
 
+@broken(all_of(MLP, "missing"), "bool", "branches on the value", compiled=False, flat=STAIRCASE)
+def branch_on_a_value() -> tuple[Any, Loss]:
+    def loss(model: Any, x: Any, y: Any) -> Any:
+        if model(x).sum() > 0:  # blame
+            return tw.tensor(1.0, requires_grad=True)
+        return tw.tensor(2.0, requires_grad=True)
+
+    return mlp(), loss
+
+
+@broken(all_of(FIRST, "missing"), "linear", "reads a copy of what relu gave", compiled=False)
+def copied() -> tuple[Any, Loss]:
+    def loss(model: Any, x: Any, y: Any) -> Any:
+        hidden = model[:2](x)
+        return F.mse_loss(model[2](tw.tensor(hidden)), y)  # blame
+
+    return mlp(), loss
+
+
 # -- not there ----------------------------------------------------------------------------------------------
 
 
@@ -309,9 +392,26 @@ class Forgetful(nn.Module):
         return self.inner(x)
 
 
-@broken(all_of("extra.weight extra.bias", "missing"), "", "extra was not called", module="extra")
+@broken(all_of("extra.weight extra.bias", "missing"), "", "was not called", module="extra (Linear)")
 def never_called() -> tuple[Any, Loss]:
     return Forgetful(), mse
+
+
+class Tables(nn.Module):
+    """Two tables of vectors, of which one is used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used = nn.Embedding(100, 2)
+        self.other = nn.Embedding(10, 2)
+
+    def forward(self, words: Any) -> Any:
+        return self.used(words)
+
+
+@broken({"other.weight": "missing"}, "", "was not called", module="other (Embedding)")
+def table_not_used() -> tuple[Any, Loss]:
+    return Tables(), lambda model, x, y: F.mse_loss(model(tw.arange(16)), y)
 
 
 @broken(all_of(MLP, "missing"), "", "requires_grad=False")
@@ -428,6 +528,25 @@ def divided_by_little() -> tuple[Any, Loss]:
     return nn.Sequential(nn.Linear(3, 1)), loss
 
 
+@broken(all_of(MLP, "huge"), "mean_squared_error", "its input 1 is that large")
+def targets_out_of_scale() -> tuple[Any, Loss]:
+    targets = tw.full((16, 2), 1e9)
+
+    def loss(model: Any, x: Any, y: Any) -> Any:
+        return F.mse_loss(model(x), targets)  # blame
+
+    return mlp(), loss
+
+
+@broken({"0.weight": "huge"}, "mul", "values grow on the way")
+def inputs_out_of_scale() -> tuple[Any, Loss]:
+    def loss(model: Any, x: Any, y: Any) -> Any:
+        scaled = x * 1e9  # blame
+        return F.mse_loss(model(scaled), y)
+
+    return mlp(), loss
+
+
 def deep(gain: float, activation: type, layers: int = 40) -> Any:
     tw.manual_seed(3)
     model = nn.Sequential(*(part for _ in range(layers) for part in (nn.Linear(3, 3), activation())), nn.Linear(3, 2))
@@ -441,7 +560,7 @@ def vanishing() -> tuple[Any, Loss]:
     return deep(1.0, nn.Sigmoid), mse
 
 
-@broken({"0.weight": "huge", "0.bias": "huge"}, "linear", "values grow from layer to layer", module="(Linear)")
+@broken({"0.weight": "huge", "0.bias": "huge"}, "linear", "values grow on the way", module="(Linear)")
 def exploding() -> tuple[Any, Loss]:
     return deep(20.0, nn.LeakyReLU, 12), mse
 

@@ -65,7 +65,17 @@ def test_a_broken_network_that_is_compiled(name):
 
 # The tape alone does not say what was taken off it, nor where; the rest is found if it has kept its values.
 OFF_TAPE = {"missing"}
-FUSED = {"dead_relu": "linear_relu", "missing_data": "linear_relu"}  # where no module is watched, layers are joined
+FUSED = dict.fromkeys(
+    ("dead_relu", "missing_data", "dead_in_place"), "linear_relu"
+)  # where no module is watched, layers are joined
+
+
+NOT_ON_TAPE = {
+    "outside_of_hardtanh",
+    "above_six",
+    "all_dropped",
+    "inputs_out_of_scale",
+}  # modules and data without history
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -84,7 +94,7 @@ def test_a_broken_network_after_backward_that_keeps_the_graph(name):
         blame = explanation[name_of_parameter].blame
         if symptom in OFF_TAPE:
             assert "the tape does not lead there" in blame.reason or "requires_grad=False" in blame.reason
-        elif name not in ("outside_of_hardtanh", "all_dropped"):
+        elif name not in NOT_ON_TAPE:
             assert blame.op == FUSED.get(name, case.op)
             assert case.reason in blame.reason
 
@@ -263,6 +273,41 @@ def test_a_function_without_a_loss():
         explain(lambda: 1.0, model)
     with pytest.raises(AutogradError, match="outputs of one element"):
         explain(lambda: model(tw.ones(4, 3)), model)
+
+
+def test_what_is_no_loss():
+    model = nn.Linear(3, 1)
+    with pytest.raises(ArgumentError, match="expects a function that returns the loss, or the loss, not a float"):
+        explain(1.0, model)
+    loss = tw.compile(lambda x: model(x).sum())(tw.ones(1, 3))
+    with pytest.raises(AutogradError, match=r"keeps no tape; call explain\(function, model, \*args\)"):
+        explain(loss, model)
+
+
+def test_a_compiled_function_that_returns_a_loss():
+    model = nn.Linear(3, 1)
+    step = tw.compile(lambda x: model(x).round().sum())
+    assert {f.blame.op for f in explain(step, model, tw.ones(2, 3))} == {"round"}
+    assert {f.blame.op for f in step.explain(tw.ones(2, 3))} == {"round"}
+    assert not explain(tw.compile(lambda x: model(x).sum()), model, tw.ones(2, 3))
+
+
+def test_compiled_functions_within_a_function():
+    model = nn.Linear(3, 1)
+    inner, compiled = tw.compile(lambda x: model(x).round().sum()), tw.compile(model)
+    assert {f.blame.op for f in explain(lambda: inner(tw.ones(2, 3)), model)} == {"round"}
+    assert not explain(lambda: compiled(tw.ones(2, 3)).sum(), model)
+
+
+def test_layers_that_find_their_shapes_themselves():
+    model = nn.Sequential(nn.LazyLinear(4), nn.Tanh(), nn.LazyLinear(1))
+    assert not explain(lambda: model(tw.ones(2, 3)).sum(), model)
+
+
+def test_a_model_without_parameters():
+    assert str(explain(lambda: tw.ones(1, requires_grad=True).sum(), nn.ReLU())) == (
+        "The model has no parameters that are to learn."
+    )
 
 
 def test_a_compiled_function_of_several_modules():

@@ -52,7 +52,7 @@ class _Detector(Observer):
     def noted(self, node: Node) -> None:
         origins[node] = here()
 
-    def starting(self, roots: Sequence[Tensor]) -> None:
+    def starting(self, roots: Sequence[Tensor], accumulating: bool) -> None:
         if not self.walks:
             self.around = here().scope
         self.walks.append(len(self.incoming))

@@ -17,7 +17,9 @@ from ..core.structure import mapped
 from ..core.tensor import Tensor
 from ..core.value import SymbolicValue
 from ..core.watching import watching
+from ..ops.broadcast import reshape
 from ..ops.elementwise import add
+from ..ops.shape import cat
 from .graph import Graph, Node, apply, evaluate
 from .guards import Source
 from .handle import Handle
@@ -44,7 +46,9 @@ class _NodeRecorder(Recorder):
 
     def added(self, old: Any, new: Any) -> Any:
         if isinstance(new, Bundle):
-            return old
+            parts = [self.value_of(part) for part in new.parts.values()]
+            flat = [apply(reshape, part, shape=(part.size,)) for part in parts]
+            return apply(cat, *flat, dim=0) if len(flat) > 1 else flat[0]
         new = self.value_of(new)
         return new if old is None or new is None else apply(add, old, new)
 
@@ -79,11 +83,16 @@ def _read(source: Any) -> Any:
 def examined_walk(
     function: Callable[..., Any], args: Any, kwargs: Any, arguments: list[Tensor], model: Any = None
 ) -> Recorder:
-    """The steps of ``function(*args, **kwargs)`` with their values; ``arguments`` are the tensors among these."""
+    """The steps of ``function(*args, **kwargs)`` with their values; ``arguments`` are the tensors among these.
+
+    With a ``model``, backward is gone through too, if the function returns a loss and does not do it itself.
+    """
     trace = _Unrolled(arguments)
     recorder = _NodeRecorder(parameters_of(model))
     with tracing(trace), watching(recorder, model):
         args, kwargs = mapped(partial(numbered, trace, []), (args, kwargs))
         recorder.run(partial(function, *args, **kwargs))
+        if model is not None:
+            recorder.run_backward()
     recorder.evaluate(trace)
     return recorder

@@ -23,8 +23,8 @@ ndarray = np.ndarray
 class Watcher:
     """What ``core.modes.state.watcher`` holds while someone wants to know what backward does."""
 
-    def starting(self, roots: Sequence[Tensor]) -> None:
-        """A walk begins; it may be one inside a pullback of another."""
+    def starting(self, roots: Sequence[Tensor], accumulating: bool) -> None:
+        """A walk begins, for ``backward`` or to return gradients; it may be one inside a pullback of another."""
 
     def entering(self, node: Node, dy: Any) -> None:
         """The pullbacks of a node are about to run on the cotangent of its output."""
@@ -198,7 +198,7 @@ def walk(
     targets = () if wanted is None else set(wanted)
     watcher = state.watcher
     if watcher is not None:
-        watcher.starting(roots)
+        watcher.starting(roots, wanted is None)
     recording, state.recording = state.recording, create_graph
     try:
         while heap:

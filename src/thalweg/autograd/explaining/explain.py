@@ -12,7 +12,7 @@ import numpy as np
 from ...core.modes import state
 from ...core.tensor import Tensor
 from ...core.watching import watching
-from ...errors import AutogradError
+from ...errors import ArgumentError
 from ...ops.random import default_generator
 from .blame import blame_for, maker
 from .findings import Blame, Explanation, Finding
@@ -66,7 +66,8 @@ def explain(loss: Any, model: Any, *args: Any, **kwargs: Any) -> Explanation:
         symptom, blame) and ``notes``: whether the loss is a staircase, or what has made it NaN.
 
     Raises:
-        AutogradError: the function returns no tensor and calls no backward.
+        AutogradError: the function returns no tensor and calls no backward, or the loss has no tape since a compiled
+            function has returned it.
 
     >>> import thalweg as tw
     >>> from thalweg import nn
@@ -79,6 +80,10 @@ def explain(loss: Any, model: Any, *args: Any, **kwargs: Any) -> Explanation:
     if isinstance(loss, Tensor):
         found = tape_walk(loss, model)
         return guessed(found, model) if found.freed or found.stopped else explained(found, model)
+    if not callable(loss):
+        raise ArgumentError(
+            f"explain: expects a function that returns the loss, or the loss, not a {type(loss).__name__}"
+        )
     if hasattr(loss, "recorded_walk"):
         return explained(loss.recorded_walk(args, kwargs, model), model)
     return explained(side_walk(loss, model, args, kwargs), model)
@@ -94,26 +99,10 @@ def side_walk(function: Callable[..., Any], model: Any, args: Any = (), kwargs: 
         state.inside += 1  # compiled functions are part of it
         try:
             recorder.run(partial(function, *args, **(kwargs or {})))
-            if not recorder.roots or _is_new_loss(recorder):
-                recorder.run(_backward_of(recorder.result))
+            recorder.run_backward()
         finally:
             state.inside -= 1
     return recorder
-
-
-def _is_new_loss(recorder: Recorder) -> bool:
-    """Whether the function returned a loss that no walk has begun at: those before were parts of it."""
-    loss = recorder.result
-    return isinstance(loss, Tensor) and loss.requires_grad and recorder.source_of(loss)[0] not in recorder.roots
-
-
-def _backward_of(loss: Any) -> Callable[[], None]:
-    if not isinstance(loss, Tensor):
-        raise AutogradError(
-            f"explain: the function must return the loss as a tensor, or call backward(); it returned a "
-            f"{type(loss).__name__}"
-        )
-    return loss.backward
 
 
 @contextmanager
@@ -130,7 +119,8 @@ def put_back(model: Any) -> Iterator[None]:
         yield
     finally:
         for x, array, content in values:
-            array[...] = content
+            if array.flags.writeable:
+                array[...] = content
             x._value = array
         for x, grad in gradients:
             x._grad = grad
@@ -139,9 +129,8 @@ def put_back(model: Any) -> Iterator[None]:
 
 def explained(walk: Recorder, model: Any) -> Explanation:
     """What a recorded walk says of the parameters of a model."""
-    names = {p: name for name, p in model.named_parameters()}
-    learning = [p for p in names if p.requires_grad and p._value.size]
-    paths = Paths(walk, names)
+    paths = Paths(walk, model)
+    learning = [p for p in paths.names if p.requires_grad and p._value.size]
     gradients = [paths.gradient(p) for p in learning]
     found = symptoms([paths.value(p) for p in learning], gradients)
     findings = []
@@ -150,25 +139,24 @@ def explained(walk: Recorder, model: Any) -> Explanation:
         if confirmed is not None:
             guessing = confirmed == "missing" and isinstance(walk, TapeWalk)
             blame = guess(confirmed, paths, p) if guessing else blame_for(confirmed, paths, p)
-            findings.append(_finding(names[p], p, confirmed, g, blame))
+            findings.append(_finding(paths.names[p], p, confirmed, g, blame))
     return _summed_up(findings, paths, len(learning))
 
 
 def guessed(walk: TapeWalk, model: Any) -> Explanation:
     """What a tape without values, and the gradients that backward has left, say of the parameters of a model."""
-    names = {p: name for name, p in model.named_parameters()}
-    learning = [p for p in names if p.requires_grad and p._value.size]
-    paths = Paths(walk, names)
+    paths = Paths(walk, model)
+    learning = [p for p in paths.names if p.requires_grad and p._value.size]
     gradients = [None if p._grad is None else p._grad._value for p in learning]
     found = symptoms([p._value for p in learning], gradients)
-    scaled = {names[p].rpartition(".")[0]: s for p, s in zip(learning, found, strict=True) if p._value.ndim > 1}
+    scaled = {paths.owner(p): s for p, s in zip(learning, found, strict=True) if p._value.ndim > 1}
     findings = []
     for p, g, symptom in zip(learning, gradients, found, strict=True):
         if symptom is None or symptom == "faint":
             continue
-        if symptom == "tiny" and p._value.ndim <= 1 and scaled.get(names[p].rpartition(".")[0]) != "tiny":
+        if symptom == "tiny" and p._value.ndim <= 1 and scaled.get(paths.owner(p)) != "tiny":
             continue  # the bias before a normalisation, whose gradient is but rounding
-        findings.append(_finding(names[p], p, symptom, g, guess(symptom, paths, p)))
+        findings.append(_finding(paths.names[p], p, symptom, g, guess(symptom, paths, p)))
     return _summed_up(findings, paths, len(learning))
 
 

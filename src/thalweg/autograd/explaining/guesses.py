@@ -12,7 +12,6 @@ from . import reasons
 from .findings import Blame
 from .paths import Paths
 from .sizes import is_zero, rms
-from .tape import TapeWalk
 from .walk import Step
 from .wording import number
 
@@ -28,15 +27,15 @@ FRAGILE = {
 def guess(symptom: str, paths: Paths, x: Tensor) -> Blame:
     """What is probably to blame for the symptom of a parameter."""
     if symptom == "missing":
-        return missing(paths, x)
+        return missing()
     if symptom == "zero":
         return zero(paths, x)
     if symptom in ("nan", "infinite"):
         return not_finite(paths, x)
-    return out_of_scale(paths, x, symptom)
+    return out_of_scale(paths, symptom)
 
 
-def missing(paths: Paths, x: Tensor) -> Blame:
+def missing() -> Blame:
     """A parameter that the tape does not lead to."""
     reason = (
         "the tape does not lead there from the loss: it was not used, or a value on the way was taken off the tape "
@@ -49,7 +48,7 @@ def zero(paths: Paths, x: Tensor) -> Blame:
     """Where on the tape the gradient can have become 0, the surest place first."""
     stretch, alive = dead_stretch(paths, x)
     for step, position in stretch:
-        if step.name in reasons.STAIRCASES:
+        if reasons.is_staircase(step):
             return reasons.blame_at(step, "its derivative is 0 everywhere: a staircase", reasons.SURROGATE, flat=True)
         factor = zero_parameter(paths, step, position)
         if factor:
@@ -142,17 +141,14 @@ def not_finite(paths: Paths, x: Tensor) -> Blame:
     return Blame("", first, "", "", AGAIN)
 
 
-def out_of_scale(paths: Paths, x: Tensor, symptom: str) -> Blame:
-    """Between which parameters the gradient falls or grows most."""
-    walk = paths.walk
-    assert isinstance(walk, TapeWalk)
-    weights = [p for p in paths.names if p in walk.owners and p._value.ndim > 1]
+def out_of_scale(paths: Paths, symptom: str) -> Blame:
+    """Between which weights the gradient falls or grows most."""
+    weights = [p for p in paths.names if p._value.ndim > 1]
     sizes = {p: rms(p._grad._value) for p in weights if p._grad is not None}
     ratios = [(sizes[a] / sizes[b], a, b) for a, b in itertools.pairwise(sizes) if sizes[a] and sizes[b]]
     if not ratios:
         return Blame("", "it is out of scale with the weights", "", "", AGAIN)
     ratio, a, b = (min if symptom == "tiny" else max)(ratios, key=lambda entry: entry[0])
-    path, cls = walk.owners[a]
     word = "falls" if symptom == "tiny" else "grows"
     reason = f"the gradient {word} most between {paths.names[b]} and {paths.names[a]}, by a factor of {number(ratio)}"
-    return Blame("", reason, f"{path} ({cls.__name__})", "", AGAIN)
+    return Blame("", reason, paths.owner(a), "", AGAIN)

@@ -23,12 +23,14 @@ class Paths:
         walk: the walk.
         uses: for each step or tensor the places where it is read.
         names: of the model's parameters.
+        kinds: the classes of the model's modules, by path.
         roots: what backward began at, or what the function returned.
     """
 
-    def __init__(self, walk: Recorder, names: dict[Tensor, str]) -> None:
+    def __init__(self, walk: Recorder, model: Any) -> None:
         self.walk = walk
-        self.names = names
+        self.names: dict[Tensor, str] = {p: name for name, p in model.named_parameters()}
+        self.kinds = {path: type(m).__name__ for path, m in model.named_modules()}
         self.uses: dict[Any, list[Use]] = {}
         for step in walk.steps:
             for i, source in enumerate(step.sources):
@@ -37,6 +39,11 @@ class Paths:
         self.roots = [x for x in walk.roots if x is not None]
         if not self.roots and isinstance(walk.result, Tensor):
             self.roots = [walk.source_of(walk.result)[0]]
+
+    def owner(self, x: Tensor) -> str:
+        """The module that a parameter belongs to, by path and class."""
+        path = self.names[x].rpartition(".")[0]
+        return f"{path} ({self.kinds[path]})" if path else self.kinds[path]
 
     # -- gradients ----------------------------------------------------------------------------------------
 

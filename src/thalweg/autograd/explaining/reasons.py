@@ -12,17 +12,27 @@ from .sizes import is_zero
 from .walk import Step
 from .wording import number, scope_words
 
-__all__ = ["SATURATING", "STAIRCASES", "blame_at", "not_finite", "off_tape", "zero_derivative", "zero_output"]
+__all__ = [
+    "FACTORS",
+    "SATURATING",
+    "blame_at",
+    "infinite_slope",
+    "is_staircase",
+    "multiplied_by_zero",
+    "not_finite",
+    "off_tape",
+    "taken_off",
+    "zero_derivative",
+    "zero_output",
+]
 
-STAIRCASES = {
-    "floor", "ceil", "trunc", "round", "sign", "floor_divide", "argmax", "argmin", "argsort", "topk", "searchsorted",
-    "eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor", "logical_not", "any_of", "all_of",
-    "bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_not", "sign_bit", "is_nan", "is_inf", "is_finite",
-}  # fmt: skip
-SATURATING = {"sigmoid", "tanh", "softmax", "erf", "softplus", "exp", "expm1", "log_softmax", "logaddexp"}
-FACTORS = {"mul", "matmul", "linear", "linear_relu", "convolution", "div"}
-
+ROUNDING = frozenset({"floor", "ceil", "trunc", "round", "sign", "floor_divide"})  # derivatives that are 0 everywhere
+SATURATING = frozenset({"sigmoid", "tanh", "softmax", "erf", "softplus", "exp", "expm1", "log_softmax", "logaddexp"})
+FACTORS = frozenset({"mul", "matmul", "linear", "linear_relu", "convolution", "div"})
 ROOTS = ("sqrt", "rsqrt", "log", "log2", "log10", "log1p")
+PIECEWISE = frozenset(  # modules that are constant on one side or both
+    {"ReLU6", "Hardtanh", "Hardsigmoid", "Hardswish", "Threshold", "Softshrink", "Hardshrink"}
+)
 
 BELOW = "add a small number to its input, or clamp it from below"
 SURROGATE = "use a smooth stand-in (softmax, sigmoid, a straight-through estimator), or a gradient-free optimiser"
@@ -32,14 +42,19 @@ BIASES = (
 SCALES = "scale the inputs, initialise with smaller weights, normalise before it, or use another activation"
 
 
-def blame_at(step: Step, reason: str, suggestion: str = "", flat: bool = False, op: str = "") -> Blame:
+def blame_at(step: Step, reason: str, suggestion: str = "", flat: bool = False) -> Blame:
     """A blame with the place of a step."""
-    return blame_in(step.origin, op or step.name, reason, suggestion, flat)
+    return blame_in(step.origin, step.name, reason, suggestion, flat)
 
 
 def blame_in(origin: Origin, op: str, reason: str, suggestion: str = "", flat: bool = False) -> Blame:
     """A blame with a place."""
     return Blame(op, reason, scope_words(origin.scope), origin.line, suggestion, flat)
+
+
+def is_staircase(step: Step) -> bool:
+    """Whether an operation's result changes in steps only, or is a number of another kind."""
+    return step.name in ROUNDING or not step.primitive.differentiable
 
 
 def kind_of(step: Step) -> str:
@@ -53,7 +68,8 @@ def extent(value: Any) -> str:
         return "no values"
     if value.size == 1:
         return number(float(value.reshape(-1)[0]))
-    return f"between {number(float(np.min(value)))} and {number(float(np.max(value)))}"
+    low, high = number(float(np.min(value))), number(float(np.max(value)))
+    return f"between {low} and {high}" if low != high else f"all {low}"
 
 
 # -- gradients that end -----------------------------------------------------------------------------------
@@ -66,7 +82,7 @@ def zero_derivative(step: Step, position: int) -> Blame | None:
         return blame_at(
             step, "it works on an empty selection, so nothing reaches the loss", "look at the mask or index"
         )
-    if name in STAIRCASES:
+    if is_staircase(step):
         return blame_at(step, "its derivative is 0 everywhere: a staircase", SURROGATE, flat=True)
     if name in ("relu", "linear_relu"):
         return _dead(step, _before_relu(step))
@@ -82,6 +98,9 @@ def zero_derivative(step: Step, position: int) -> Blame | None:
         return blame_at(step, f"it is saturated{given(step)}: its derivative underflows to 0", SCALES, flat=True)
     if name in FACTORS and len(step.inputs) > 1:
         return None
+    if name == "recompute":
+        reason = "the gradient ends inside of what the checkpoint computes"
+        return blame_at(step, reason, "call the function without checkpoint to see where")
     reason = f"its derivative is 0 here{given(step)}"
     return blame_at(step, reason, "", flat=True)
 
@@ -119,24 +138,16 @@ def _dead(step: Step, x: Any) -> Blame:
 
 def _not_taken(step: Step, position: int) -> Blame:
     condition = _value(step, 0)
-    module = kind_of(step)
-    if module in (
-        "ReLU6",
-        "Hardtanh",
-        "Hardsigmoid",
-        "Hardswish",
-        "Threshold",
-        "Softshrink",
-        "Hardshrink",
-        "Tanhshrink",
-    ):
+    if kind_of(step) in PIECEWISE:
         reason = "all inputs that count lie where it is constant, so nothing passes"
         return blame_at(step, reason, BIASES, flat=True)
     if step.name == "where" and condition is not None and condition.dtype == bool:
         outcome = "False" if position == 1 else "True"
         if (condition == (position != 1)).all():
-            reason = f"its mask is {outcome} everywhere, so this branch is never taken"
-            return blame_at(step, reason, "look at the mask", flat=True)
+            source = step.sources[0]
+            what = f"condition ({source.name})" if isinstance(source, Step) else "mask"
+            reason = f"its {what} is {outcome} everywhere, so this branch is never taken"
+            return blame_at(step, reason, f"look at the {what.partition(' ')[0]}", flat=True)
     reason = "it takes the other branch wherever the gradient arrives"
     return blame_at(step, reason, "look at what decides between the branches", flat=True)
 
@@ -146,7 +157,7 @@ def zero_output(step: Step) -> Blame:
     name = step.name
     if name in ("relu", "linear_relu"):
         return _dead(step, _before_relu(step))
-    if name in STAIRCASES:
+    if is_staircase(step):
         return blame_at(step, "it gives 0 everywhere", SURROGATE, flat=True)
     if name in SATURATING:
         reason = f"it underflows to 0{given(step)}"
@@ -168,7 +179,7 @@ def multiplied_by_zero(step: Step) -> Blame:
 
 def off_tape(step: Step, position: int) -> Blame | None:
     """Why a step is not on the tape though its input is; None if the input was cut off before."""
-    if step.name in STAIRCASES:
+    if is_staircase(step):
         return blame_at(step, "it has no gradient: its result changes in steps only", SURROGATE, flat=True)
     if step.cut[position]:
         return None
@@ -251,8 +262,3 @@ def infinite_slope(step: Step, position: int) -> Blame:
     if name == "div":
         return blame_at(step, "it divides by a number that is 0, or almost", BELOW)
     return blame_at(step, f"its derivative is no finite number{given(step)}", "look at the size of its inputs")
-
-
-def is_all_zero(value: Any) -> bool:
-    """Whether a factor is 0 everywhere."""
-    return value is not None and is_zero(value)

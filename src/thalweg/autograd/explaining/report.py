@@ -24,11 +24,13 @@ WORDS = {
 }
 
 _STYLE = """<style>
-.tw-explain { border-collapse: collapse; font: 13px/1.45 system-ui, sans-serif; margin: 0.5em 0; }
+.tw-explain { font: 13px/1.45 system-ui, sans-serif; margin: 0.5em 0; }
+.tw-explain table { border-collapse: collapse; }
 .tw-explain caption { text-align: left; font-weight: 600; padding: 0.3em 0; }
 .tw-explain th, .tw-explain td { text-align: left; vertical-align: top; padding: 0.4em 0.8em;
   border-bottom: 1px solid rgba(128, 128, 128, 0.4); }
-.tw-explain code { font: 12px ui-monospace, monospace; white-space: nowrap; }
+.tw-explain td:first-child, .tw-explain code { white-space: nowrap; }
+.tw-explain code { font: 12px ui-monospace, monospace; }
 .tw-explain .what { opacity: 0.8; }
 @media (max-width: 600px) { .tw-explain th { display: none; } .tw-explain td { display: block; border: 0; }
   .tw-explain tr { border-bottom: 1px solid rgba(128, 128, 128, 0.4); display: block; } }
@@ -46,6 +48,8 @@ def groups(explanation: Explanation) -> list[tuple[str, Blame, list[Finding]]]:
 def heading(explanation: Explanation) -> str:
     """One sentence for all."""
     n, count = len(explanation.findings), explanation.count
+    if not count:
+        return "The model has no parameters that are to learn."
     if not n:
         return f"All {count} parameters have a gradient that they can learn from."
     return f"{n} of {count} parameters have no gradient that they can learn from."
@@ -97,7 +101,7 @@ def html(explanation: Explanation) -> str:
     head = "<thead><tr><th>Gradient</th><th>Parameters</th><th>Why</th></tr></thead>" if rows else ""
     notes = "".join(f"<p>{_escaped(note)}</p>" for note in explanation.notes)
     caption = f"<caption>{_escaped(heading(explanation))}</caption>"
-    return f'{_STYLE}<table class="tw-explain">{caption}{head}<tbody>{rows}</tbody></table>{notes}'
+    return f'{_STYLE}<div class="tw-explain"><table>{caption}{head}<tbody>{rows}</tbody></table>{notes}</div>'
 
 
 def _row(symptom: str, blame: Blame, findings: list[Finding]) -> str:

@@ -17,8 +17,9 @@ from ...core.backward import walk
 from ...core.modes import state
 from ...core.origin import NOWHERE, Origin, Scope
 from ...core.primitive import Primitive
-from ...core.tape import Node, Outline, edge_of
+from ...core.tape import LEAF, Node, Outline, edge_of
 from ...core.tensor import Tensor
+from ...errors import AutogradError
 from .walk import Recorder, Step, array_of, origins, parameters_of
 
 __all__ = ["TapeWalk", "tape_walk"]
@@ -35,7 +36,9 @@ class TapeWalk(Recorder):
         super().__init__(parameters_of(model))
         self.freed = False
         self.modules = [(name, type(m)) for name, m in model.named_modules() if not any(True for _ in m.children())]
-        self.owners = {p: _owner(model, name) for name, p in model.named_parameters()}
+        kinds = {name: type(m) for name, m in model.named_modules()}
+        paths = {p: name.rpartition(".")[0] for name, p in model.named_parameters()}
+        self.owners = {p: (path, kinds[path]) for p, path in paths.items()}
 
     def read(self, loss: Tensor) -> None:
         """Take the steps from the tape of ``loss``, oldest first."""
@@ -75,11 +78,6 @@ class TapeWalk(Recorder):
             if cls.__name__.lower().replace("batchnorm", "") == wanted:
                 return Scope(name, cls, None)
         return None
-
-
-def _owner(model: Any, name: str) -> tuple[str, type]:
-    path = name.rpartition(".")[0]
-    return path, type(dict(model.named_modules())[path])
 
 
 def _known(saved: Any, source: Any) -> Any:
@@ -138,12 +136,17 @@ def _without_hooks(nodes: list[Node], leaves: list[Tensor]) -> Iterator[None]:
 def tape_walk(loss: Tensor, model: Any) -> TapeWalk:
     """The tape of ``loss`` as a walk, with cotangents if they can be had; nothing is changed."""
     found = TapeWalk(model)
+    nodes = nodes_of(loss)
+    if any(edge is LEAF for node in nodes for edge in node.edges):
+        raise AutogradError(
+            "explain: this loss was returned by a compiled function, which keeps no tape; call "
+            "explain(function, model, *args) with the function itself"
+        )
     if edge_of(loss) is None:
         found.refused(loss)
         return found
     found.read(loss)
     if not found.freed:
-        nodes = nodes_of(loss)
         leaves = list({edge: None for node in nodes for edge in node.edges if isinstance(edge, Tensor)})
         watcher, state.watcher = state.watcher, found
         found.roots.clear()  # the walk tells them

@@ -118,7 +118,7 @@ class Recorder(Observer):
 
     Attributes:
         steps: in the order in which they ran.
-        roots: the steps, or tensors, that walks of backward began at, or refused to begin at.
+        roots: the steps, or tensors, that ``backward`` began at, or refused to begin at.
         taken_off: what the user has taken off the tape.
         result: what the function has returned.
         stopped: whether it has ended at a backward that had nothing to walk.
@@ -207,10 +207,11 @@ class Recorder(Observer):
 
     # -- backward -----------------------------------------------------------------------------------------
 
-    def starting(self, roots: Sequence[Tensor]) -> None:
+    def starting(self, roots: Sequence[Tensor], accumulating: bool) -> None:
         if not self.walks:
             self.line, self.around, _ = here()
-            self.roots.extend(self.source_of(x)[0] for x in roots)
+            if accumulating:
+                self.roots.extend(self.source_of(x)[0] for x in roots)
         self.walks.append(len(self.entered))
 
     def entering(self, node: Node, dy: Any) -> None:
@@ -231,10 +232,13 @@ class Recorder(Observer):
                 step.cotangents[i] = self.added(step.cotangents[i], dx)
 
     def added(self, old: Any, new: Any) -> Any:
-        """The sum of what came in several walks."""
+        """The sum of what came in several walks; a bundle as one vector."""
         if isinstance(new, Bundle):
-            return old
-        new = self.value_of(new)
+            parts = [self.value_of(part) for part in new.parts.values()]
+            new = None if any(part is None for part in parts) else np.concatenate([np.ravel(part) for part in parts])
+            old = None
+        else:
+            new = self.value_of(new)
         return new if old is None or new is None else old + new
 
     def done(self) -> None:
@@ -249,11 +253,23 @@ class Recorder(Observer):
     def run(self, function: Callable[[], Any]) -> None:
         """Call the function and keep its ``result``; a backward that has nothing to walk ends it."""
         try:
-            result = function()
-            self.result = self.result if result is None else result
+            self.result = function()
         except AutogradError:
             if not self.stopped:
                 raise
+
+    def run_backward(self) -> None:
+        """Go back from the loss that the function returned, unless it has called backward itself."""
+        loss = self.result
+        if self.roots:
+            return
+        if not isinstance(loss, Tensor):
+            raise AutogradError(
+                f"explain: the function must return the loss as a tensor, or call backward(); it returned a "
+                f"{type(loss).__name__}"
+            )
+        self.run(loss.backward)
+        self.result = loss
 
 
 def is_on_tape(source: Any) -> bool:

@@ -299,8 +299,16 @@ def test_many_layers_and_many_classes_stay_readable(runs):
     test = {"task": "classification", "rows": 500, "wrong": 400, "classes": [f"class {i}" for i in range(500)],
             "confusion": [[i, (i + 1) % 500, i + 1] for i in range(500)], "worst": []}  # fmt: skip
     settings = {**load_run_data(runs / "digits").settings, "layers": layers}
-    page = Page(report_page(RunData("deep", settings, metrics, [], test)))
+    histogram = {"low": -1.0, "high": 1.0, "counts": list(range(40)), "mean": 0.0, "std": 1.0, "zeros": 0.1}
+    modules = [str(i) for i in range(57)]
+    snapshots = [
+        {"epoch": e, "weights": dict.fromkeys(names, histogram), "activations": dict.fromkeys(modules, histogram),
+         "dead": dict.fromkeys(modules, 0.0)}
+        for e in range(1, 40)
+    ]  # fmt: skip
+    page = Page(report_page(RunData("deep", settings, metrics, snapshots, test)))
     assert page.problems == []
+    assert "24 of 58, at even distances." in page.texts["weights"]
     assert "can't be shown" not in page.source
     assert "layer 29" in page.texts["gradients"]
     assert "The commonest confusions among 500 classes" in page.texts["test"]

@@ -85,9 +85,8 @@ def items(texts: Iterable[object]) -> Html:
 
 
 def figure(content: Picture, note: object = "") -> Html:
-    """A chart, which scrolls where the page is too narrow for it; the page has its style sheet."""
-    drawn = Html(content.svg(style=False))
-    held = tag("div", drawn, class_="scroll", tabindex="0", role="group", aria_label=content.title)
+    """A chart; the page has its style sheet."""
+    held = tag("div", Html(content.svg(style=False)), class_="scroll")
     return tag("figure", joined([held, tag("figcaption", note) if note else ""]))
 
 

@@ -254,6 +254,22 @@ def test_two_weights_by_name() -> None:
     assert picture.loss[1, 3] == pytest.approx(loss_at(model, weights, loss, data), rel=1e-12)
 
 
+def test_the_plane_of_one_picture_serves_another() -> None:
+    model, loss, data = network(), nn.MSELoss(), network_data()
+    first = viz.trajectory(model, loss, data, lr=0.1, steps=5, points=3)
+    other = viz.descend(model, loss, data, optimizer=lambda w: optim.Adam(w, lr=0.1), steps=5)
+    second = viz.trajectory(model, loss, data, paths=other, plane=first.plane, points=3)
+    assert second.plane is first.plane
+    with pytest.raises(ArgumentError, match="the plane is of 17 weights, but there are 2"):
+        trajectory_of_line(plane=first.plane)
+
+
+def test_shades_have_a_scale_from_the_largest_loss_to_the_smallest() -> None:
+    svg, (low, high) = VALLEYS["shades"]().svg(), VALLEYS["shades"]().range()
+    top, bottom = (re.search(rf'y="([\d.]+)">{v:.3g}</text>', svg) for v in (low, high))
+    assert top is not None and bottom is not None and float(top[1]) < float(bottom[1])
+
+
 def test_two_directions_need_not_be_orthogonal() -> None:
     model, loss, data = line_model(), nn.MSELoss(), line_data()
     path = viz.descend(model, loss, data, lr=0.1, steps=5)

@@ -353,6 +353,16 @@ def test_runs_that_predict_different_things_have_no_best(runs, thalweg):
     assert "(best)" not in page.source
 
 
+def test_a_damaged_run_does_not_break_a_comparison(runs, thalweg, tmp_path):
+    other = copied(runs / "digits", tmp_path / "r", result=3, rows=[], options="x", preprocessing=None, layers=7)
+    (other / "metrics.jsonl").write_text('{"epoch": 1}\nx\n')
+    thalweg("report", runs / "digits", other)
+    page = page_of(thalweg.folder, "compare.html")
+    assert page.problems == []
+    assert "line 2 is damaged" in page.texts["results"]
+    assert "can't be shown: files are damaged" in page.texts["differences"]
+
+
 def test_runs_of_the_same_name_are_called_by_their_paths(runs, thalweg, tmp_path):
     (tmp_path / "x").mkdir()
     other = copied(runs / "digits", tmp_path / "x" / "digits")

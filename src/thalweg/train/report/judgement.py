@@ -10,7 +10,7 @@ import numpy as np
 from ...viz.charts import Histogram, Scatter
 from .curves import HEIGHT, WIDTH
 from .data import RunData, as_number
-from .pieces import Html, figure, grid, joined, markup, number, paragraph, picture, table, tag
+from .pieces import Html, figure, grid, joined, number, paragraph, picture, table, tag
 
 __all__ = ["confusion_table", "judgement"]
 
@@ -159,7 +159,7 @@ def _cells(mistake: dict[str, Any], columns: Sequence[str]) -> list[str]:
 
 
 def _note(shown: int, of: int, what: str) -> Html:
-    return paragraph(markup(f"{shown:,} of {of:,} {what}."), "note")
+    return paragraph(f"{shown:,} of {of:,} {what}.", "note")
 
 
 def _percent(share: Any) -> str:

@@ -84,10 +84,9 @@ def items(texts: Iterable[object]) -> Html:
     return tag("ul", joined(tag("li", text) for text in texts))
 
 
-def figure(content: Picture, note: object = "") -> Html:
+def figure(content: Picture) -> Html:
     """A chart; the page has its style sheet."""
-    held = tag("div", Html(content.svg(style=False)), class_="scroll")
-    return tag("figure", joined([held, tag("figcaption", note) if note else ""]))
+    return tag("figure", Html(content.svg(style=False)), class_="scroll")
 
 
 def grid(figures: Iterable[object]) -> Html:

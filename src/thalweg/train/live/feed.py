@@ -104,14 +104,14 @@ class Live:
         self._over.wait(seconds)
 
     def update(self) -> tuple[dict[str, Any], float]:
-        """All that a page shows now, and the seconds it took to draw; what is drawn already is not drawn again."""
+        """All that a page shows now, and the CPU seconds to draw it; what is drawn already is not drawn again."""
         with self._drawing:
-            start = time.perf_counter()
+            start = time.thread_time()
             if self._drawn is None or self._drawn["version"] != self.version:
                 run, status = self._captured()
                 parts = self._parts(run) if run.running else contents(run)
                 self._drawn = {**status, "name": run.name, "parts": parts}
-            return self._drawn, time.perf_counter() - start
+            return self._drawn, time.thread_time() - start
 
     def _captured(self) -> tuple[RunData, dict[str, Any]]:
         """The run and how far it is, both at one moment."""

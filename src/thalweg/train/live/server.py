@@ -32,6 +32,7 @@ __all__ = ["LiveServer"]
 LOOPBACK = "127.0.0.1"
 INTERVAL = 1.0  # seconds between two events at least
 SHARE = 50  # times as long as an event took to draw, at least, until the next: drawing takes 2 % of the time
+LONGEST = 10.0  # seconds that a page waits for news at most
 PING = 10.0  # seconds without news, after which a line says that the connection holds
 PATIENCE = 3.0  # seconds that the end of a training waits for its watchers to be told
 SILENCE = 30.0  # seconds that a client may take to send its request
@@ -237,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
             owner.watched_at = time.monotonic()
             if kind == "end":
                 return
-            live.rest(max(INTERVAL, SHARE * seconds))
+            live.rest(min(max(INTERVAL, SHARE * seconds), LONGEST))
 
     def _last_seen(self) -> int:
         """The version that a client had when its connection broke; -1 if it has none."""

@@ -92,6 +92,48 @@ def backpropagation_halfway():
     return viz.backprop(model, nn.CrossEntropyLoss(), x, y, lr=0.05, step=5)
 
 
+def descent():
+    """The lecture's figure: level curves of a linear model's cost, and three ways down."""
+    tw.manual_seed(0)
+    x = tw.randn(200, 1)
+    y = 2 * x - 1 + 0.3 * tw.randn(200, 1)
+    model = nn.Linear(1, 1)
+    with tw.no_grad():
+        model.weight.fill_(-1.5)
+        model.bias.fill_(2.0)
+    return viz.trajectory(model, nn.MSELoss(), (x, y), lr=0.05, steps=60)
+
+
+def valley():
+    """The Rosenbrock function: the gradient leads into the valley at once, and along its floor slowly."""
+
+    def rosenbrock(x, y):
+        return (1 - x) ** 2 + 100 * (y - x**2) ** 2
+
+    return viz.trajectory(rosenbrock, x0=(-1.2, 1.0), lr=0.001, steps=2000, title="The Rosenbrock function")
+
+
+def main_directions():
+    """A network of 1,610 weights on the digits: the plane of the two main directions of its paths."""
+    tw.manual_seed(0)
+    model = nn.Sequential(nn.Linear(64, 20), nn.Tanh(), nn.Linear(20, 10))
+    x, y = Digits("train")[:500]
+    return viz.trajectory(model, nn.CrossEntropyLoss(), (x, y), lr=0.1, steps=150)
+
+
+def landscape():
+    """The loss around the weights of a trained network, along two random directions of its filters' lengths."""
+    tw.manual_seed(0)
+    model, criterion = nn.Sequential(nn.Linear(64, 40), nn.Tanh(), nn.Linear(40, 10)), nn.CrossEntropyLoss()
+    x, y = Digits("train")[:]
+    optimizer = tw.optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(60):
+        optimizer.zero_grad()
+        criterion(model(x), y).backward()
+        optimizer.step()
+    return viz.landscape(model, criterion, (x, y))
+
+
 PICTURES = [
     digits_network,
     cost,
@@ -103,6 +145,10 @@ PICTURES = [
     rosenbrock,
     backpropagation,
     backpropagation_halfway,
+    descent,
+    valley,
+    main_directions,
+    landscape,
 ]
 
 

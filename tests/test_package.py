@@ -16,7 +16,7 @@ import thalweg
 
 HEAVY = {
     "PIL", "click", "hypothesis", "llvmlite", "matplotlib", "pyarrow", "pytest", "rich", "safetensors", "scipy",
-    "sklearn", "torch",
+    "sklearn", "tensorboardX", "torch",
 }  # fmt: skip
 PACKAGES = ["thalweg", *(m.name for m in pkgutil.walk_packages(thalweg.__path__, "thalweg.") if m.ispkg)]
 MODULES = [m.name for m in pkgutil.walk_packages(thalweg.__path__, "thalweg.") if m.name != "thalweg.__main__"]

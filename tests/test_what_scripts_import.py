@@ -4,9 +4,7 @@ import copy
 import importlib
 import math
 import pickle
-import struct
 
-import numpy as np
 import pytest
 
 import thalweg as tw
@@ -15,8 +13,6 @@ from thalweg import multiprocessing
 from thalweg.errors import ArgumentError, AutogradError, DtypeError, MissingNameError, ShapeError, WorkerError
 from thalweg.nn.attention import SDPBackend, sdpa_kernel
 from thalweg.utils.data import DataLoader, RandomSampler
-from thalweg.utils.tensorboard import SummaryWriter
-from thalweg.utils.tensorboard.records import frame, scalar_value
 
 
 def test_bfloat16_has_a_name_and_no_tensors():
@@ -160,44 +156,3 @@ def test_spawn(tmp_path):
     multiprocessing.set_sharing_strategy(multiprocessing.get_sharing_strategy())
     with pytest.raises(ArgumentError, match="sharing_strategy"):
         multiprocessing.set_sharing_strategy("none")
-
-
-def messages(path):
-    """The messages of an event file, whose frames are checked."""
-    content, found = path.read_bytes(), []
-    while content:
-        (n,) = struct.unpack("<Q", content[:8])
-        found.append(content[12 : 12 + n])
-        assert content[: 16 + n] == frame(found[-1])
-        content = content[16 + n :]
-    return found
-
-
-def test_the_checksum_of_a_record():
-    # CRC-32C of "123456789" is 0xE3069283 (RFC 3720); masked: rotated right by 15, plus 0xA282EAD8
-    masked = (((0xE3069283 >> 15) | (0xE3069283 << 17)) + 0xA282EAD8) & 0xFFFFFFFF
-    assert frame(b"123456789")[-4:] == struct.pack("<I", masked)
-
-
-def test_the_summary_writer(tmp_path):
-    with SummaryWriter(tmp_path / "run", filename_suffix=".end") as writer:
-        writer.add_scalar("loss", tw.tensor([0.5]), 300, walltime=1.0)
-        writer.add_text("note", "hello")
-        writer.add_histogram("weights", tw.tensor([1.0, 2.0, 4.0]), 1, bins=3)
-        writer.add_scalars("both", {"a": 1, "b": np.float32(2)}, 2)
-        writer.flush()
-        with pytest.raises(ArgumentError, match="must be one number"):
-            writer.add_scalar("loss", tw.zeros(2))
-        with pytest.raises(ArgumentError, match="all of them finite"):
-            writer.add_histogram("weights", tw.tensor([math.nan]))
-    assert writer.get_logdir() == str(tmp_path / "run")
-    (path,) = (tmp_path / "run").glob("events.out.tfevents.*.end")
-    version, scalar, text, histogram = messages(path)
-    assert b"brain.Event:2" in version
-    value = scalar_value("loss", 0.5)
-    assert value == b"\x0a\x04loss\x15" + struct.pack("<f", 0.5)
-    assert scalar == b"\x09" + struct.pack("<d", 1.0) + b"\x10\xac\x02\x2a\x0d\x0a\x0b" + value
-    assert b"hello" in text and b"note/text_summary" in text
-    assert struct.pack("<3d", 2.0, 3.0, 4.0) in histogram and struct.pack("<3d", 1.0, 1.0, 1.0) in histogram
-    (other,) = (tmp_path / "run" / "both_b").iterdir()
-    assert scalar_value("both", 2.0) in messages(other)[1]

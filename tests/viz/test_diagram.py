@@ -182,3 +182,43 @@ def test_saving(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match=r"'a.pdf' should end in .svg, .html or .png"):
         diagram.save(tmp_path / "a.pdf")
     assert not (tmp_path / "a.pdf").exists()
+
+
+def test_a_training_step_shows_its_optimiser_as_one_line() -> None:
+    generator = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    optimizer = tw.optim.Adam(generator.parameters())
+
+    def step(z: tw.Tensor) -> tw.Tensor:
+        optimizer.zero_grad()
+        loss = generator(z).square().mean()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    diagram = tw.viz.diagram(step, tw.ones(5, 4))
+    kinds = [unit.kind for unit in diagram.view.blocks()]
+    assert sum(kind.startswith("test_diagram.py:") for kind in kinds) == 1
+    assert "data" not in repr(diagram)  # the optimiser's moments are its own affair
+
+
+def test_a_function_written_in_one_line_has_no_circles() -> None:
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    optimizer = tw.optim.Adam(model.parameters())
+    steps = {}
+    exec("def step(z):\n optimizer.zero_grad(); l = model(z).sum(); l.backward(); optimizer.step(); return l",
+         {"model": model, "optimizer": optimizer}, steps)  # fmt: skip
+    diagram = tw.viz.diagram(steps["step"], tw.ones(5, 4))
+    assert all(edge.points[0][1] <= edge.points[-1][1] for edge in diagram.layout.edges)
+
+
+def test_an_input_that_comes_out_again() -> None:
+    assert list(tw.viz.diagram(lambda x: x, tw.ones(2)).lines()) == ["x -> output float32[2]"]
+
+
+def test_many_states_for_the_backward_pass_stand_beside_its_blocks() -> None:
+    model = nn.Sequential(*(m for _ in range(8) for m in (nn.Linear(3, 3), nn.Tanh())))
+    diagram = tw.viz.diagram(model, tw.ones(2, 3), backward=True)
+    kept = [v for v in diagram.view.variables if v.role == "kept"]
+    assert len(kept) == 16 and all(v.consumers[0].backward for v in kept)
+    assert "Tanh 1 float32[2, 3] -> ∂ Tanh 1" in list(diagram.lines())
+    assert "∂C/∂ weight 3×3" in diagram.svg()

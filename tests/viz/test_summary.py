@@ -280,7 +280,8 @@ def test_html_is_escaped_and_holds_every_row():
 
     html = Odd().summary(tw.zeros(2))._repr_html_()
     assert "{&lt;b&gt;: 2}" in html
-    assert html.count('<th scope="col">') == 6
+    assert html.count('<th scope="col"') == 6
+    assert html.count("<tr>") == 1 + 1 + 3  # the head, the model, and the totals
 
 
 def test_to_dict_is_plain():

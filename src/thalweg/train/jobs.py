@@ -199,7 +199,7 @@ def finish(trainer: Trainer, job: Job, options: Options, folder: RunFolder) -> d
             [epoch.validation_loss for epoch in history],
             best.epoch,
             f"{job.name[:40]}: loss",
-        )
+        ).svg()
     )
     result = {"epochs": len(history), "best_epoch": best.epoch, "validation_loss": best.validation_loss, "test": report}
     folder.write_settings({**job.settings(options), "result": result})

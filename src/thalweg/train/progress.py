@@ -1,19 +1,18 @@
-"""What a person sees while training: a live bar on a terminal, plain lines elsewhere."""
+"""What a person sees while training: a live bar on a terminal and in a notebook, plain lines elsewhere."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
+from ..utils.bars import LiveBar, can_show, in_notebook
 from .loop import Epoch
 from .targets import Target
 
 __all__ = ["LiveProgress", "PlainProgress", "progress_for"]
 
-REFRESH = 0.1  # seconds between two updates of the live bar
 PLAIN_LINES = 50  # about how many lines a long training prints
 
 
@@ -51,47 +50,41 @@ class PlainProgress:
 class LiveProgress:
     """A bar that moves with the samples: epoch, loss, score on the validation rows, samples per second."""
 
-    def __init__(self, target: Target, epochs: int, samples: int, console: Any) -> None:
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    def __init__(self, target: Target, epochs: int, samples: int) -> None:
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 
         self.target = target
-        self.epochs = epochs
         self.samples = samples
         self._score = "–"
-        self._next = 0.0
         self._epoch_start = time.perf_counter()
-        self._bar = Progress(
+        columns = [
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
-            BarColumn(bar_width=None),
+            BarColumn(bar_width=30 if in_notebook() else None),  # as wide as the terminal
             TextColumn("loss {task.fields[loss]}"),
             TextColumn("{task.fields[score_name]} {task.fields[score]}"),
             TextColumn("{task.fields[speed]} samples/s"),
             TimeRemainingColumn(),
-            console=console,
-            expand=True,
-        )
-        self._task = self._bar.add_task(
-            "training", total=epochs * samples, epoch=1, epochs=epochs, loss="–", score="–", speed="–",
+        ]
+        self._bar = LiveBar(
+            columns, epochs * samples, epoch=1, epochs=epochs, loss="–", score="–", speed="–",
             score_name=target.score_name,
         )  # fmt: skip
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        self._bar.__enter__()
         self._epoch_start = time.perf_counter()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        self._bar.__exit__(kind, error, trace)
 
     def batch(self, epoch: int, samples: int, loss: float) -> None:
         """Move the bar, a few times a second."""
-        now = time.perf_counter()
-        if now < self._next:
-            return
-        self._next = now + REFRESH
-        self._show(epoch, samples, loss, samples / max(now - self._epoch_start, 1e-9))
+        if self._bar.due():
+            seconds = time.perf_counter() - self._epoch_start
+            self._show(epoch, samples, loss, samples / max(seconds, 1e-9))
 
     def epoch(self, epoch: Epoch) -> None:
         """Show the epoch's final numbers."""
@@ -101,17 +94,13 @@ class LiveProgress:
 
     def _show(self, epoch: int, samples: int, loss: float, speed: float) -> None:
         self._bar.update(
-            self._task, completed=(epoch - 1) * self.samples + samples, epoch=epoch, loss=f"{loss:.4f}",
-            score=self._score, speed=f"{speed:,.0f}",
+            (epoch - 1) * self.samples + samples, epoch=epoch, loss=f"{loss:.4f}", score=self._score,
+            speed=f"{speed:,.0f}",
         )  # fmt: skip
 
 
 def progress_for(
     target: Target, epochs: int, samples: int, echo: Callable[[str], None]
 ) -> PlainProgress | LiveProgress:
-    """The live bar if standard output is a terminal, else plain lines through ``echo``."""
-    if not sys.stdout.isatty():
-        return PlainProgress(target, epochs, echo)
-    from rich.console import Console
-
-    return LiveProgress(target, epochs, samples, Console())
+    """The live bar on a terminal and in a notebook, else plain lines through ``echo``."""
+    return LiveProgress(target, epochs, samples) if can_show() else PlainProgress(target, epochs, echo)

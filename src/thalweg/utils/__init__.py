@@ -1,7 +1,8 @@
-"""What serves training without being part of the network: ``utils.data``, ``utils.checkpoint``."""
+"""What serves training without being part of the network: ``utils.data``, ``utils.checkpoint``, ``utils.progress``."""
 
 from __future__ import annotations
 
 from . import checkpoint, data
+from .bars import ProgressBar, progress
 
-__all__ = ["checkpoint", "data"]
+__all__ = ["ProgressBar", "checkpoint", "data", "progress"]

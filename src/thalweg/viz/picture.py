@@ -63,6 +63,9 @@ class Picture:
             f"{self._repr_html_() if theme == 'auto' else self.svg(theme)}\n</body>\n</html>\n"
         )
 
+    def __repr__(self) -> str:
+        return f"{self.title}: {self.description}"
+
     def _repr_svg_(self) -> str:
         return self.svg()
 

@@ -49,15 +49,19 @@ _RULES = """
 .tw .mark { stroke: $page; stroke-width: 1; }
 .tw .bar { stroke: $page; stroke-width: 0.5; }
 .tw .ring { fill: $page; stroke-width: 2; }
-.tw .heat { fill: $s0; }
-.tw .heat-minus { fill: $s1; }
+.tw .heat { fill: $s0; shape-rendering: crispEdges; }
+.tw .heat-minus { fill: $s1; shape-rendering: crispEdges; }
+.tw .smooth { shape-rendering: auto; }
+.tw .level { fill: none; stroke: $muted; stroke-width: 0.8; stroke-opacity: 0.8; }
+.tw .thin { stroke-width: 1.6; }
+.tw .halo { stroke: $page; stroke-width: 3; stroke-linejoin: round; paint-order: stroke; }
 .tw .panel { fill: $panel; stroke: $grid; }
 .tw .node .shape, .tw .stack { fill: $block; stroke: $block-edge; stroke-width: 1.5; }
 .tw .operation .shape { fill: $page; }
 .tw .cost .shape, .tw .cost.stack { fill: $cost; stroke: $cost-edge; }
 .tw .group-shape { fill: $group; stroke: $group-edge; stroke-dasharray: 5 3; }
 .tw .variable .shape { fill: $page; stroke: $ink; stroke-width: 1.3; }
-.tw .observed .shape { fill: $observed; }
+.tw .observed .shape, .tw .kept .shape { fill: $observed; }
 .tw .edge { fill: none; stroke: $muted; stroke-width: 1.3; }
 .tw .arrow { fill: $muted; }
 .tw .note { fill: $ink; }

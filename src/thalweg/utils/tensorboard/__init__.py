@@ -1,4 +1,4 @@
-"""Curves for TensorBoard: ``SummaryWriter`` writes its event files, without TensorBoard being installed."""
+"""``SummaryWriter``: what a run reports, as event files that TensorBoard shows; written through tensorboardX."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class _Placing:
         self.view, self.down = view, direction == "down"
         self.insides: dict[str, _Inside] = {}
         self.shapes = {v.key: variable_labels(v, view) for v in view.variables}
-        self.looks = {u.key: look_of(u) for u in view.blocks()}
+        self.looks = {u.key: look_of(u, view) for u in view.blocks()}
         self.links: dict[str, dict[tuple[str, str], None]] = {}  # by container: (item, item), ports as "in:", "out:"
         self.steps: list[tuple[Edge, list[tuple[str, tuple[str, str]]]]] = []
         self._route_all()
@@ -80,7 +80,7 @@ class _Placing:
     # -- which containers a line passes -------------------------------------------------------------------
 
     def _route_all(self) -> None:
-        made: dict[object, Variable] = {v.node: v for v in self.view.variables if v.role == "computed"}
+        made: dict[object, Variable] = {v.node: v for v in self.view.variables if v.role in ("computed", "observed")}
         for v in self.view.variables:
             home = _path(self.view.home(v))
             before = made.get(v.node) if v.role == "result" else None

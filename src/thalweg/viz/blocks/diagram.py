@@ -15,8 +15,7 @@ from .drawing import drawn
 from .folding import fold
 from .page import interactive
 from .program import Program, traced
-from .sizes import title_of
-from .units import Unit, is_layer, tree_of
+from .units import Unit, is_layer, title_of, tree_of
 from .view import View
 
 __all__ = ["Diagram", "diagram"]
@@ -145,8 +144,11 @@ class Diagram(Picture):
         names = {unit.key: title_of(unit) for unit in self.root.walk()}
         for v in self.view.variables:
             before = f"{names[v.producer.key]} -> " if v.producer is not None else ""
+            if v.role == "result" and v.producer is None:
+                before = f"{self.program.inputs[v.node].name} -> "
             after = f" -> {', '.join(names[unit.key] for unit in v.consumers)}" if v.consumers else ""
-            yield f"{before}{f'{v.name} {v.type}'.strip()}{after}"
+            if before or after:
+                yield f"{before}{f'{v.name} {v.type}'.strip()}{after}"
 
     def _summary(self) -> str:
         blocks, count = len(self.view.blocks()), self.root.elements

@@ -10,8 +10,8 @@ from html import escape
 from itertools import pairwise
 
 from .compound import Direction, Edge, Frame, Layout, Point
-from .sizes import HEADER, LINE, PADDING, Label, header_of, look_of, title_of, variable_labels
-from .units import Unit, Variable
+from .sizes import HEADER, LINE, PADDING, Label, header_of, look_of, variable_labels
+from .units import Unit, Variable, title_of
 from .view import View, is_cost
 
 __all__ = ["drawn"]
@@ -63,7 +63,7 @@ class _Drawing:
         return [*parts, *self.inside(unit), "</g>"]
 
     def block(self, unit: Unit, frame: Frame) -> list[str]:
-        look = look_of(unit)
+        look = look_of(unit, self.view)
         cost = is_cost(unit, self.view)
         kind = "cost" if cost else "operation" if unit.op is not None else "block"
         parts = [self.outline(frame, f"{kind} stack", STACK * k, cost) for k in (2, 1) if unit.repeats > 1]

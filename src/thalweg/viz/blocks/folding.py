@@ -68,5 +68,5 @@ def signature(unit: Unit) -> Any:
         node = unit.op
         kinds = tuple((x.shape, str(x.dtype)) if type(x) is Node else repr(x) for x in node.inputs)
         return (node.name, node.shape, str(node.dtype), kinds, tuple(p.shape for p in unit.parameters))
-    cls = unit.scope.type if unit.scope is not None else None
+    cls = unit.scope.type if unit.scope is not None else unit.line
     return (cls, unit.backward, unit.repeats, tuple(signature(child) for child in unit.children))

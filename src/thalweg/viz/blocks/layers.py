@@ -12,6 +12,7 @@ left to right and from top to bottom.
 from __future__ import annotations
 
 import math
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -150,32 +151,30 @@ class _Layers:
     # -- the order within the layers ----------------------------------------------------------------------
 
     def _sort(self) -> None:
+        position = {key: float(i) for row in self.rows for i, key in enumerate(row)}
         best = [list(row) for row in self.rows]
-        fewest = self._crossings()
+        fewest = self._crossings(position)
         for sweep in range(SWEEPS):
             down = sweep % 2 == 0
             sides = self.before if down else self.behind
             for row in self.rows if down else reversed(self.rows):
-                self._sort_row(row, sides)
-            crossings = self._crossings()
+                self._sort_row(row, sides, position)
+            crossings = self._crossings(position)
             if crossings < fewest:
                 best, fewest = [list(row) for row in self.rows], crossings
         self.rows = best
 
-    def _sort_row(self, row: list[str], sides: dict[str, list[Neighbour]]) -> None:
+    def _sort_row(self, row: list[str], sides: dict[str, list[Neighbour]], position: dict[str, float]) -> None:
         """By the mean place of the neighbours on one side; boxes without any keep their places."""
-        position = self._positions()
         middles = {}
         for i, key in enumerate(row):
             near = [position[n] + 1e-4 * offset for n, _, offset in sides.get(key, ())]
             middles[key] = sum(near) / len(near) if near else float(i)
         row.sort(key=lambda key: middles[key])
+        for i, key in enumerate(row):
+            position[key] = float(i)
 
-    def _positions(self) -> dict[str, float]:
-        return {key: float(i) for row in self.rows for i, key in enumerate(row)}
-
-    def _crossings(self) -> int:
-        position = self._positions()
+    def _crossings(self, position: dict[str, float]) -> int:
         total = 0
         for row in self.rows:
             ends = [
@@ -184,7 +183,11 @@ class _Layers:
                 for other, own, offset in self.behind.get(key, ())
             ]
             ends.sort()
-            total += sum(1 for i, (_, b) in enumerate(ends) for _, d in ends[i + 1 :] if d < b)
+            seen: list[float] = []
+            for _, end in ends:
+                place = bisect(seen, end)
+                total += len(seen) - place
+                seen.insert(place, end)
         return total
 
     # -- the places across --------------------------------------------------------------------------------

@@ -104,8 +104,10 @@ class _States:
             waiting.extend(self._toggled(opened, key) for key in self._visible(opened))
 
     def _picture(self, opened: Open) -> dict[str, Any]:
-        view = self.diagram.view_of(lambda unit: unit.key in opened)
-        layout = place(view, self.diagram.direction)
+        view, layout = self.diagram.view, self.diagram.layout
+        if opened != self.first:
+            view = self.diagram.view_of(lambda unit: unit.key in opened)
+            layout = place(view, self.diagram.direction)
         width, height = self.diagram.size_of(layout)
         return {"width": width, "height": height, "body": self.diagram.body_of(view, layout)}
 

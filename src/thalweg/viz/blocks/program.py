@@ -33,7 +33,7 @@ class Role(Enum):
     DATA = "data"  # a tensor from outside that is no parameter
     PARAMETER = "parameter"
     RANDOM = "random"  # the state of a generator
-    IMPLICIT = "implicit"  # a buffer, or a number
+    IMPLICIT = "implicit"  # a buffer, a number, or a tensor that the function keeps for itself, as an optimiser does
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,12 @@ def traced(
     program = Program(title, recording.graph, module, arguments=arguments)
     names = _Names(function, args, kwargs)
     names.tensors.update({**cotangents, **(called or {})})
-    for node, source in zip(recording.graph.inputs, recording.sources, strict=True):
-        program.inputs[node] = names.given(source, arguments)
+    written = set(recording.writes)
+    for i, (node, source) in enumerate(zip(recording.graph.inputs, recording.sources, strict=True)):
+        given = names.given(source, arguments)
+        if given.role is Role.DATA and i in written:
+            given = Given(Role.IMPLICIT, given.name, source)
+        program.inputs[node] = given
     program.results = list(_results(recording, names))
     return program
 
@@ -121,9 +125,8 @@ def traced(
 def _cotangents(recording: Recording) -> dict[str, Tensor]:
     """A tensor for the gradient of a cost by each result, by the result's name."""
     found = {}
-    for place, name in _named_places(recording):
-        if place.requires_grad:
-            node = recording.graph.outputs[place.position]
+    for node, name, requires_grad in _named_results(recording):
+        if requires_grad:
             found[name] = wrap(np.ones(node.shape, node.dtype))
     if not found:
         raise ArgumentError("diagram: backward=True needs a result that requires a gradient, and none does")
@@ -215,19 +218,22 @@ def _bound(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict
 def _results(recording: Recording, names: _Names) -> Iterator[tuple[Node, str]]:
     """What the function returns, and the gradients that it leaves."""
     outputs = recording.graph.outputs
-    for place, name in _named_places(recording):
-        yield outputs[place.position], name
+    for node, name, _ in _named_results(recording):
+        yield node, name
     for gradient in recording.gradients:
         if gradient.position >= 0:
             yield outputs[gradient.position], f"∂C/∂ {names.tensors.get(id(gradient.tensor), 'tensor')}"
 
 
-def _named_places(recording: Recording) -> Iterator[tuple[Result, str]]:
-    """The results and their names: a scalar is a cost C."""
-    places = [r for r in _places(recording.results) if r.position >= 0]
+def _named_results(recording: Recording) -> Iterator[tuple[Node, str, bool]]:
+    """The results, their names (a scalar is a cost C), and whether they require a gradient."""
+    graph = recording.graph
+    given = {s.argument: x for x, s in zip(graph.inputs, recording.sources, strict=True) if isinstance(s, Outside)}
+    places = [r for r in _places(recording.results) if r.position >= 0 or r.argument in given]
     for i, place in enumerate(places):
-        name = "output" if recording.graph.outputs[place.position].shape else "C"
-        yield place, name if len(places) == 1 else f"{name} {i}"
+        node = graph.outputs[place.position] if place.position >= 0 else given[place.argument]
+        name = "output" if node.shape else "C"
+        yield node, name if len(places) == 1 else f"{name} {i}", place.requires_grad
 
 
 def _places(value: Any) -> Iterator[Result]:

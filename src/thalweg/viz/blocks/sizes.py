@@ -5,23 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..text import shortened, text_width
-from .units import Unit, Variable
+from .units import Unit, Variable, title_of
 from .view import View
 
-__all__ = ["HEADER", "LINE", "PADDING", "Label", "Look", "Shape", "look_of", "title_of", "variable_labels"]
+__all__ = ["HEADER", "LINE", "PADDING", "Label", "Look", "Shape", "look_of", "variable_labels"]
 
 LINE = 16.0  # pixels from one line of text to the next
 SIZE, SMALL = 13.0, 11.0  # of letters
 WIDEST = 250.0  # of a line in a block
+LINES = 4  # of parameters in a block
 PADDING = 14.0  # within a container
 HEADER = 16.0  # of a line of a container's title
 DOT, CIRCLE = 4.5, 15.0  # radii of a variable between blocks, and of one that is given or comes out
-
-SYMBOLS = {
-    "add": "+", "sub": "−", "mul": "×", "safe_mul": "×", "div": "÷", "matmul": "@", "neg": "−x", "exp": "exp",
-    "eq": "=", "ne": "≠", "lt": "<", "le": "≤", "gt": ">", "ge": "≥", "pow": "power", "permute": "transpose",
-    "linear_relu": "linear, relu",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,28 +55,24 @@ class Shape:
         return max((label.width for label in self.beside), default=0.0)
 
 
-def title_of(unit: Unit) -> str:
-    """``Linear 0``; a backward pass begins with ∂."""
-    kind = SYMBOLS.get(unit.kind, unit.kind) if unit.op is not None else unit.kind
-    name = f" {unit.name}" if unit.name else ""
-    repeats = f"  × {unit.repeats}" if unit.repeats > 1 else ""
-    return f"{'∂ ' if unit.backward and unit.op is None else ''}{kind}{name}{repeats}"
-
-
-def look_of(unit: Unit) -> Look:
-    """The text in a closed block: what it is, its parameters, and how many numbers they are."""
+def look_of(unit: Unit, view: View) -> Look:
+    """The text in a closed block: what it is, its parameters, their number, and gradients that are not drawn apart."""
     labels = [Label(shortened(title_of(unit), WIDEST, SIZE, bold=True), "bold")]
     prefix = f"{unit.scope.path}." if unit.scope is not None and unit.scope.path else ""
-    for p in unit.parameters[:4]:
-        text = f"{p.name.removeprefix(prefix)} {'×'.join(map(str, p.shape)) or 'scalar'}"
-        labels.append(Label(shortened(text, WIDEST, SMALL), "small"))
-    if len(unit.parameters) > 4:
-        labels.append(Label(f"and {len(unit.parameters) - 4} more", "small"))
+    lines = [f"{p.name.removeprefix(prefix)} {_sizes(p.shape)}" for p in unit.parameters]
+    lines += [f"{name.replace(prefix, '')} {_sizes(node.shape)}" for node, name in view.gradients_of(unit)]
+    labels += [Label(shortened(text, WIDEST, SMALL), "small") for text in lines[:LINES]]
+    if len(lines) > LINES:
+        labels.append(Label(f"and {len(lines) - LINES} more", "small"))
     if unit.elements and unit.op is None:
         labels.append(Label(_count(unit), "small"))
     labels += [Label(note.text, "small note", note.since) for note in unit.notes]
     width = max(label.width for label in labels) + 32
     return Look(labels, round(max(width, 48.0), 1), len(labels) * LINE + 12)
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) or "scalar"
 
 
 def header_of(unit: Unit) -> list[Label]:
@@ -96,7 +87,7 @@ def _count(unit: Unit) -> str:
 
 def variable_labels(v: Variable, view: View) -> Shape:
     """The circle of a variable; a short name stands inside."""
-    if v.role == "computed":
+    if v.role in ("computed", "kept"):
         named = [Label(v.name, "bold")] if v.name else []
         return Shape(DOT, "", [*named, *_details(v)])
     fits = len(v.name) <= 2

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 
 from ...compiler.graph import Node
 from .program import Program, Role
-from .units import Unit, Variable
+from .units import Unit, Variable, title_of
 
-__all__ = ["View"]
+__all__ = ["View", "is_cost"]
+
+LONG_LINES = 12  # of states to the backward pass, and gradients that come out: more are written beside the blocks
 
 
 class View:
@@ -26,10 +28,15 @@ class View:
         self._unit_of = {unit.op: unit for unit in root.walk() if unit.op is not None}
         self.variables: list[Variable] = []
         self._consumers = self._all_consumers()
+        self._results = [(instead.get(node, node), name) for node, name in program.results]
+        self._apart = sum(len(self._readers_backward(node)) for node in self._consumers) > LONG_LINES
         for node in self._consumers:
             self._add(node)
-        for node, name in program.results:
-            self._add_result(node, name)
+        gradients = [(node, name) for node, name in self._results if node in self._unit_of and is_gradient(name)]
+        self.within = gradients if len(gradients) > LONG_LINES else []
+        for node, name in self._results:
+            if (node, name) not in self.within:
+                self._add_result(node, name)
 
     def is_open(self, unit: Unit) -> bool:
         """Whether the inside of a unit is visible, if the unit is."""
@@ -45,10 +52,9 @@ class View:
         return shown
 
     def home(self, v: Variable) -> Unit:
-        """The container that a variable stands in: that of what makes it; what is given or comes out is outside."""
-        if v.role == "computed" and v.producer is not None and v.producer.parent is not None:
-            return v.producer.parent
-        return self.root
+        """The container that a variable stands in: that of its block; what is given or comes out stands outside."""
+        beside = v.producer if v.role == "computed" else v.consumers[0] if v.role == "kept" else None
+        return beside.parent if beside is not None and beside.parent is not None else self.root
 
     def units(self) -> Iterator[Unit]:
         """The visible units, each before what it contains."""
@@ -59,6 +65,10 @@ class View:
                 yield unit
             if self.is_open(unit):
                 stack.extend(reversed(unit.children))
+
+    def gradients_of(self, unit: Unit) -> list[tuple[Node, str]]:
+        """The gradients that a block gives and that are not drawn apart."""
+        return [(node, name) for node, name in self.within if self.visible(self._unit_of[node]) is unit]
 
     def blocks(self) -> list[Unit]:
         """The visible units that are not open."""
@@ -80,25 +90,55 @@ class View:
 
     def _add(self, node: Node) -> None:
         made = self._unit_of.get(node)
-        if made is not None:
-            name = "C" if _is_cost(node) and self._is_result(node) else ""
-            self._append(node, "computed", name, self.visible(made), self._consumers[node])
-            return
         given = self.program.inputs.get(node)
-        if given is not None and given.role in (Role.ARGUMENT, Role.DATA):
-            self._append(node, "observed", given.name, None, self._consumers[node])
+        if made is None and (given is None or given.role not in (Role.ARGUMENT, Role.DATA)):
+            return
+        later = self._readers_backward(node) if self._apart else []
+        readers = [unit for unit in self._consumers[node] if unit not in later]
+        if made is not None:
+            is_result = any(n is node for n, _ in self._results)
+            name, maker = "C" if _is_cost(node) and is_result else "", self.visible(made)
+            if readers:
+                self._append(node, "computed", name, maker, readers)
+            name = title_of(maker)
+        elif given is not None:
+            name = given.name
+            if readers:
+                self._append(node, "observed", name, None, readers)
+        for unit in later:
+            self._keep(node, name, unit)
 
-    def _is_result(self, node: Node) -> bool:
-        return any(self._instead.get(n, n) is node for n, _ in self.program.results)
+    def _keep(self, node: Node, name: str, unit: Unit) -> None:
+        """A value that the backward pass reads: one variable for all values of a block that another one reads."""
+        for v in self.variables:
+            if v.role == "kept" and v.name == name and v.consumers == [unit]:
+                v.count += 1
+                return
+        self._append(node, "kept", name, None, [unit])
 
     def _add_result(self, node: Node, name: str) -> None:
-        node = self._instead.get(node, node)
+        made, given = self._unit_of.get(node), self.program.inputs.get(node)
+        if made is None and given is None:
+            return  # a constant
+        if given is not None and all(v.node is not node for v in self.variables):
+            self._append(node, "observed", given.name, None, [])
+        self._append(node, "result", name, self.visible(made) if made is not None else None, [])
+
+    def _readers_backward(self, node: Node) -> list[Unit]:
+        """The blocks of the backward pass that read a value of the forward pass."""
         made = self._unit_of.get(node)
-        if made is not None:
-            self._append(node, "result", name, self.visible(made), [])
+        given = self.program.inputs.get(node)
+        if (made is not None and made.backward) or (given is not None and is_gradient(given.name)):
+            return []
+        return [unit for unit in self._consumers[node] if unit.backward]
 
     def _append(self, node: Node, role: str, name: str, producer: Unit | None, consumers: list[Unit]) -> None:
         self.variables.append(Variable(f"v{len(self.variables)}", node, role, name, producer, consumers))
+
+
+def is_gradient(name: str) -> bool:
+    """Whether a result is the gradient by a tensor."""
+    return name.startswith("∂")
 
 
 def _is_cost(node: Node) -> bool:

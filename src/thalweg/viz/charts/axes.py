@@ -10,7 +10,7 @@ import numpy as np
 
 from ..text import text_width
 
-__all__ = ["Axis", "Floats", "LogScale", "data_axis", "linear_ticks", "log_ticks", "number", "numbers"]
+__all__ = ["Axis", "Floats", "LogScale", "data_axis", "linear_ticks", "log_ticks", "moments", "number", "numbers"]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 LogScale = Literal["auto"] | bool
@@ -74,15 +74,18 @@ class Axis:
         return self.ticks(1)[:1]
 
 
-def data_axis(values: Floats, log: LogScale = False, *, whole: bool = False, tight: bool = False) -> Axis:
+def data_axis(
+    values: Floats, log: LogScale = False, *, whole: bool = False, tight: bool = False, zero: bool = True
+) -> Axis:
     """The axis that shows all finite numbers of an array (any shape).
 
     It is logarithmic if ``log`` says so and there are positive numbers, and, for "auto", if all are positive and span
-    more than a factor of 20. A linear axis includes zero unless that would squeeze the numbers into less than half of it.
+    more than a factor of 20. A linear axis includes zero unless that would squeeze the numbers into less than half.
 
     Args:
         log: whether the axis is logarithmic; "auto" decides by the numbers.
         whole: put ticks on whole numbers only.
+        zero: include zero in a linear axis where there is room.
         tight: end at the smallest and largest number, without zero and margins.
     """
     finite = np.clip(values[np.isfinite(values)], -LARGEST, LARGEST)
@@ -93,16 +96,16 @@ def data_axis(values: Floats, log: LogScale = False, *, whole: bool = False, tig
         if tight and high > low * (1 + FINEST):
             return Axis(low, high, logarithmic=True, whole=whole)
         return Axis(low / 1.2, high * 1.2, logarithmic=True, whole=whole)
-    return _linear(low, high, whole, tight)
+    return _linear(low, high, whole, tight, zero)
 
 
-def _linear(low: float, high: float, whole: bool, tight: bool) -> Axis:
+def _linear(low: float, high: float, whole: bool, tight: bool, zero: bool) -> Axis:
     if tight:
         return Axis(low, high, whole=whole) if high - low > FINEST * max(abs(low), abs(high)) else _around(low, whole)
     span = high - low
-    if (low > 0 and low <= span) or (high > 0 and span <= FINEST * high):
+    if (zero and 0 < low <= span) or span <= FINEST * high:
         low = 0.0
-    elif (high < 0 and -high <= span) or (low < 0 and span <= FINEST * -low):
+    elif (zero and 0 < -high <= span) or span <= FINEST * -low:
         high = 0.0
     if high == low:
         return Axis(low, low + 1, whole=whole)
@@ -138,7 +141,7 @@ def log_ticks(low: float, high: float, count: int = 6) -> list[float]:
     """
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     stride = max(1, len(decades) // count)
-    steps = (1, 2, 5) if high / low < 1000 and count >= 6 else (1,)
+    steps = (1, 2, 5) if math.log10(high / low) <= count / 2 else (1,)
     ticks = [v for d in decades[::stride] for v in (float(f"{m}e{d}") for m in steps) if low <= v <= high]
     return ticks if len(ticks) >= 2 else linear_ticks(low, high, count)
 
@@ -149,10 +152,23 @@ def number(value: float, digits: int = 4) -> str:
     >>> number(0.25), number(12345678.0), number(-1e-7), number(1e5)
     ('0.25', '1.235e7', '-1e-7', '100000')
     """
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "∞" if value > 0 else "-∞"
     text = f"{value:.{digits}g}"
     if "e" in text and 1 <= abs(value) < 1e6 and value == int(value):
         return str(int(value))
     return text.replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+
+
+def moments(values: Floats) -> tuple[float, float]:
+    """Mean and standard deviation of finite numbers (at least one), of any size.
+
+    >>> moments(np.array([1e308, -1e308]))
+    (0.0, 1e+308)
+    """
+    scale = float(np.abs(values).max()) or 1.0
+    scaled = values / scale
+    return scale * float(scaled.mean()), scale * float(scaled.std())
 
 
 def numbers(values: object) -> Floats:

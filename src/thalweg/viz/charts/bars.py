@@ -59,9 +59,9 @@ class Bars(Chart):
         size = np.where(np.isfinite(self.values), np.abs(self.values), -1)
         chosen = np.sort(np.argsort(-size, kind="stable")[:most])
         self.rows = [(str(labels[i]), float(self.values[i])) for i in chosen]
-        self.names = [str(label) for label in labels]
+        self.labels = [str(label) for label in labels]
         self.others = np.delete(self.values, chosen)
-        count = max(2, len(self.rows) + (self.others.size > 0))
+        count = max(3, len(self.rows) + (self.others.size > 0))
         super().__init__(title, width, TOP + BOTTOM + PITCH * count if height is None else height)
         self.description = description or self._describe()
 
@@ -95,28 +95,29 @@ class Bars(Chart):
         return axis.placed(low, max(high, low + 1)), left
 
     def _words(self, value: float) -> str:
-        return f"{number(value)}{self.unit}" if np.isfinite(value) else number(value)
+        return number(value) + (self.unit if np.isfinite(value) else "")
 
     def _bar(self, axis: Axis, zero: float, value: float, y: float, thickness: float) -> list[str]:
         end = axis(value) if np.isfinite(value) else zero
-        x, side = (end, "end") if value < 0 else (zero, "start")
+        x, side = (end, "end") if -np.inf < value < 0 else (zero, "start")
         width = max(abs(end - zero), 0.5)
         words = self._words(value)
+        size = f'width="{width:.6g}" height="{thickness:.6g}"'
         return [
-            f'<rect class="bar s0" x="{x:g}" y="{y - thickness / 2:.6g}" width="{width:.6g}" height="{thickness:.6g}"/>',
+            f'<rect class="bar s0" x="{x:g}" y="{y - thickness / 2:.6g}" {size}/>',
             text(words, end + (-6 if side == "end" else 6), y + 4.5, anchor=side),
         ]
 
     def _describe(self) -> str:
         finite = np.flatnonzero(np.isfinite(self.values))
         if not finite.size:
-            return f"{self.title}: {amount(len(self.names), 'bar')} without finite values."
+            return f"{self.title}: {amount(len(self.labels), 'bar')} without finite values."
         values = self.values[finite]
         total = float(values.sum())
         low, high = int(finite[np.argmin(values)]), int(finite[np.argmax(values)])
         share = f" ({number(100 * float(self.values[high]) / total, 3)} %)" if values.min() >= 0 and total > 0 else ""
         return (
-            f"{self.title}: {amount(len(self.names), 'bar')}, together {self._words(total)}. The largest is "
-            f"{self.names[high]} with {self._words(float(self.values[high]))}{share}, the smallest {self.names[low]} with "
-            f"{self._words(float(self.values[low]))}."
+            f"{self.title}: {amount(len(self.labels), 'bar')}, together {self._words(total)}. The largest is "
+            f"{self.labels[high]} with {self._words(float(self.values[high]))}{share}, the smallest "
+            f"{self.labels[low]} with {self._words(float(self.values[low]))}."
         )

@@ -11,7 +11,7 @@ from ...errors import ArgumentError
 from ..text import shortened, text_width
 from .axes import Floats, number, numbers
 from .plot import EDGE, HEIGHT, WIDTH, Chart, amount, text
-from .shades import READABLE, cells, scale_bar
+from .shades import READABLE, STRONGEST, cells, scale_bar
 
 __all__ = ["Heatmap"]
 
@@ -64,7 +64,7 @@ class Heatmap(Chart):
         self.rows = _labels("row_labels", row_labels, self.matrix.shape[0])
         self.columns = _labels("column_labels", column_labels, self.matrix.shape[1])
         self.labels = (x_label, y_label)
-        self.words = [[number(v) if np.isfinite(v) else _odd(v) for v in row] for row in self.matrix.tolist()]
+        self.words = [[number(v) for v in row] for row in self.matrix.tolist()]
         self.place()
         self.with_values = self._room() if values is None else values
         self.description = description or self._describe()
@@ -90,7 +90,7 @@ class Heatmap(Chart):
         x = np.round(np.linspace(self.left, self.right, columns + 1), 2)
         y = np.round(np.linspace(self.top, self.bottom, rows + 1), 2)
         largest = self._largest()
-        strongest = READABLE if self.with_values else 0.9
+        strongest = READABLE if self.with_values else STRONGEST
         parts += cells(np.where(self.matrix > 0, self.matrix, 0) / largest, x, y, "heat", strongest)
         parts += cells(np.where(self.matrix < 0, -self.matrix, 0) / largest, x, y, "heat-minus", strongest)
         parts.append(
@@ -99,11 +99,11 @@ class Heatmap(Chart):
         parts += self._cell_texts(x, y) if self.with_values else self._scale(largest)
         parts += self._row_labels(y)
         parts += self._column_labels(x)
-        return "\n".join([*parts, *self._axis_names()])
+        return "\n".join([*parts, *self._names_of_axes()])
 
     def _largest(self) -> float:
         finite = np.abs(self.matrix[np.isfinite(self.matrix)])
-        return float(finite.max(initial=0.0)) or 1.0
+        return float(finite.max(initial=0.0)) or STRONGEST
 
     def _room(self) -> bool:
         """Whether every number fits into its cell."""
@@ -151,16 +151,14 @@ class Heatmap(Chart):
             parts.append(f'<text text-anchor="end" transform="translate({place}) rotate(-90)">{label}</text>')
         return parts
 
-    def _axis_names(self) -> list[str]:
+    def _names_of_axes(self) -> list[str]:
         parts = []
         if self.labels[0]:
             name = shortened(self.labels[0], self.right - self.left)
-            parts.append(text(name, (self.left + self.right) / 2, self.height - 10, "bold", "middle"))
+            parts.append(text(name, (self.left + self.right) / 2, self.height - 10, anchor="middle"))
         if self.labels[1]:
             name, y = escape(shortened(self.labels[1], self.bottom - self.top)), (self.top + self.bottom) / 2
-            parts.append(
-                f'<text class="bold" x="20" y="{y:g}" text-anchor="middle" transform="rotate(-90 20 {y:g})">{name}</text>'
-            )
+            parts.append(f'<text x="18" y="{y:g}" text-anchor="middle" transform="rotate(-90 18 {y:g})">{name}</text>')
         return parts
 
     def _describe(self) -> str:
@@ -184,7 +182,3 @@ def _labels(name: str, labels: Sequence[object] | None, count: int) -> list[str]
     if len(found) != count:
         raise ArgumentError(f"Heatmap: {name} has {amount(len(found), 'label')} for {count}")
     return found
-
-
-def _odd(value: float) -> str:
-    return "NaN" if np.isnan(value) else "∞" if value > 0 else "-∞"

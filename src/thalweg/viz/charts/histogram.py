@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ...errors import ArgumentError
-from .axes import Axis, Floats, LogScale, data_axis, number, numbers
+from .axes import LARGEST, Axis, Floats, LogScale, data_axis, moments, number, numbers
 from .plot import HEIGHT, WIDTH, Chart, amount
 
 __all__ = ["Histogram", "checked_bins", "histogram_edges"]
@@ -31,8 +31,8 @@ class Histogram(Chart):
     Raises:
         ArgumentError: neither values nor counts are given, or both, or edges don't fit the counts.
 
-    >>> Histogram([1.0, 2.0, 2.0, 4.0, float("nan")], bins=3, title="weights").description
-    'weights: 4 values from 1 to 4 in 3 bins, mean 2.25, standard deviation 1.09; the fullest bin holds 2, from 2 to 3. 1 value is not finite, and left out.'
+    >>> Histogram([1.0, 2.0, 2.0, 4.0], bins=3, title="weights").description
+    'weights: 4 values from 1 to 4 in 3 bins, mean 2.25, standard deviation 1.09; the fullest bin holds 2, from 2 to 3.'
     """
 
     def __init__(
@@ -64,11 +64,11 @@ class Histogram(Chart):
         self.description = description or self._describe()
 
     def _count(self, values: Floats, bins: int | None) -> tuple[Floats, Floats]:
-        finite = values[np.isfinite(values)]
+        finite = np.clip(values[np.isfinite(values)], -LARGEST, LARGEST)
         self.left_out = values.size - finite.size
         if not finite.size:
             return np.zeros(0), np.zeros(1)
-        self.moments = float(finite.mean()), float(finite.std())
+        self.moments = moments(finite)
         edges = histogram_edges(finite, bins)
         return np.histogram(finite, edges)[0].astype(np.float64), edges
 
@@ -114,8 +114,8 @@ class Histogram(Chart):
         if self.moments is not None:
             words += f", mean {number(self.moments[0])}, standard deviation {number(self.moments[1], 3)}"
         words += (
-            f"; the fullest bin holds {number(float(self.counts[fullest]), 6)}, from {number(float(self.edges[fullest]))} "
-            f"to {number(float(self.edges[fullest + 1]))}."
+            f"; the fullest bin holds {number(float(self.counts[fullest]), 6)}, "
+            f"from {number(float(self.edges[fullest]))} to {number(float(self.edges[fullest + 1]))}."
         )
         return words + skipped
 

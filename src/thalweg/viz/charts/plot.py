@@ -15,7 +15,7 @@ __all__ = ["Chart", "Plot", "amount", "text"]
 HEIGHT, WIDTH = 420.0, 720.0
 SMALLEST = 120  # pixels that a chart is wide and high at least
 EDGE = 24  # free at the right
-PITCH = 56  # pixels between ticks on a vertical axis, about
+PITCH = 44  # pixels between ticks on a vertical axis, about
 LINE = 18  # pixels from one line of text to the next
 TITLE_SIZE = 16
 
@@ -45,7 +45,7 @@ class Plot:
         return self.up.start
 
     def up_ticks(self) -> list[float]:
-        """The ticks of the vertical axis, one to about 56 pixels."""
+        """The ticks of the vertical axis, one to about 44 pixels."""
         return self.up.ticks(max(1, int((self.bottom - self.top) / PITCH)))
 
 
@@ -93,7 +93,7 @@ class Chart(Picture):
             parts.append(f'<path class="grid" d="M{plot.left:g} {y:g}H{plot.right:g}"/>')
             parts.append(text(number(value), plot.left - 8, y + 4, anchor="end"))
         parts += self.foot(plot)
-        parts += self.names(plot, x_label, y_label)
+        parts += self.axis_names(plot, x_label, y_label)
         return parts
 
     def foot(self, plot: Plot) -> list[str]:
@@ -106,7 +106,7 @@ class Chart(Picture):
             parts.append(text(number(value), min(x, self.width - half - 4), plot.bottom + 19, anchor="middle"))
         return parts
 
-    def names(self, plot: Plot, x_label: str, y_label: str) -> list[str]:
+    def axis_names(self, plot: Plot, x_label: str, y_label: str) -> list[str]:
         """The names of the axes, shortened to the axes' lengths."""
         parts = []
         if x_label:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import hypot
+
 import numpy as np
 
 from ...errors import ArgumentError
-from .axes import Floats, LogScale, data_axis, number, numbers
+from .axes import FINEST, Floats, LogScale, data_axis, moments, number, numbers
 from .plot import EDGE, HEIGHT, WIDTH, Chart, Plot, amount, text
 from .shades import cells, scale_bar
 
@@ -75,7 +77,7 @@ class Scatter(Chart):
     def body(self) -> str:
         xs = np.concatenate([self.x, self.y]) if self.identity else self.x
         ys = xs if self.identity else np.append(self.y, 0.0) if self.zero else self.y
-        across, up = data_axis(xs, self.logs[0]), data_axis(ys, self.logs[1])
+        across, up = data_axis(xs, self.logs[0], zero=False), data_axis(ys, self.logs[1], zero=False)
         many = len(self.x) > MOST_POINTS
         plot = self.plot(across, up, names=self.labels, right=EDGE + (SCALE if many else 0))
         parts = [*self.page(), *self.frame(plot, *self.labels)]
@@ -108,14 +110,23 @@ class Scatter(Chart):
             f"{label} from {number(float(v.min()))} to {number(float(v.max()))}"
             for label, v in zip(self.labels, (self.x, self.y), strict=True)
         )
-        if n > 1 and self.x.std() > 0 and self.y.std() > 0:
-            words += f", correlation {number(float(np.corrcoef(self.x, self.y)[0, 1]), 3)}"
+        correlation = _correlation(self.x, self.y)
+        words += f", correlation {number(correlation, 3)}" if correlation is not None else ""
         if self.identity:
-            error = float(np.sqrt(np.mean((self.y - self.x) ** 2)))
-            words += f"; root mean square of {self.labels[1]} - {self.labels[0]}: {number(error)}"
+            mean, deviation = moments(self.y / 2 - self.x / 2)  # halves don't overflow
+            words += f"; root mean square of {self.labels[1]} - {self.labels[0]}: {number(2 * hypot(mean, deviation))}"
         if self.zero:
-            words += f"; mean {number(float(self.y.mean()))}, standard deviation {number(float(self.y.std()))}"
+            mean, deviation = moments(self.y)
+            words += f"; mean {number(mean)}, standard deviation {number(deviation)}"
         return words + "." + skipped
+
+
+def _correlation(x: Floats, y: Floats) -> float | None:
+    """Pearson's correlation; None where one of the two does not vary."""
+    x, y = (v / (float(np.abs(v).max()) or 1.0) for v in (x, y))
+    if len(x) < 2 or not (x.std() > FINEST and y.std() > FINEST):
+        return None
+    return float(np.corrcoef(x, y)[0, 1])
 
 
 def _points(x: Floats, y: Floats) -> list[str]:

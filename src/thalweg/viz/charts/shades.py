@@ -10,11 +10,12 @@ from .plot import text
 __all__ = ["READABLE", "cells", "scale_bar"]
 
 READABLE = 0.55  # the strongest shade behind text: its contrast with the text is above 4.5 on both kinds of pages
+STRONGEST = 0.9  # opacity of the strongest shade without text
 LEVELS = 24  # shades that are told apart
 BAR = 10  # pixels that a scale is wide
 
 
-def cells(shade: Floats, x: Floats, y: Floats, kind: str = "heat", strongest: float = 1.0) -> list[str]:
+def cells(shade: Floats, x: Floats, y: Floats, kind: str = "heat", strongest: float = STRONGEST) -> list[str]:
     """The cells of a grid as one path for each shade.
 
     Args:

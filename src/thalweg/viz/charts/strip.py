@@ -9,8 +9,8 @@ import numpy as np
 from ...errors import ArgumentError
 from .axes import Axis, Floats, data_axis, number, numbers
 from .histogram import checked_bins
-from .lines import line
-from .plot import EDGE, HEIGHT, WIDTH, Chart, Plot, amount, text
+from .lines import line, spread
+from .plot import EDGE, HEIGHT, LINE, WIDTH, Chart, Plot, amount, text
 from .shades import cells, scale_bar
 
 __all__ = ["HistogramSeries"]
@@ -18,7 +18,7 @@ __all__ = ["HistogramSeries"]
 COLUMNS, ROWS = 80, 48  # cells of the strip at most; more histograms are added up, finer bins too
 QUANTILES = (0.05, 0.5, 0.95)
 NAMES = ("5 %", "median", "95 %")
-SCALE = 70  # pixels for the scale of shades
+SIDE = 114  # pixels for the names of the lines and the scale of shades
 
 
 class HistogramSeries(Chart):
@@ -39,8 +39,8 @@ class HistogramSeries(Chart):
         ArgumentError: numbers of steps, counts or edges don't fit each other.
 
     >>> strip = HistogramSeries([1, 2], [[0, 4, 0], [2, 0, 2]], [0, 1, 2, 3], title="weights", x_label="epoch")
-    >>> strip.description
-    'weights: 2 histograms over epoch from 1 to 2, values from 0 to 3. The median goes from 1.5 to 1.5; 90 % of the values lie from 1.05 to 1.95 at first, and from 0.05 to 2.95 at last.'
+    >>> strip.description.split("; ")[1]
+    '90 % of the values lie from 1.05 to 1.95 at first, and from 0.1 to 2.9 at last.'
     """
 
     def __init__(
@@ -60,12 +60,12 @@ class HistogramSeries(Chart):
         self.labels = (x_label, y_label)
         self.steps = numbers(steps)
         self.histograms = _checked(self.steps, counts, edges)
+        self.full = [i for i, (heights, _) in enumerate(self.histograms) if heights.sum() > 0]
         self.quantiles = np.array([_quantiles(*one) for one in self.histograms]).reshape(-1, len(QUANTILES))
         self.description = description or self._describe()
 
     def body(self) -> str:
-        full = [i for i, (heights, _) in enumerate(self.histograms) if heights.sum() > 0]
-        if not full:
+        if not self.full:
             empty = self.plot(Axis(0, 1), Axis(0, 1), names=self.labels)
             return "\n".join([*self.page(), *self.frame(empty, *self.labels), *self.note("no finite values")])
         span = self._span()
@@ -73,15 +73,15 @@ class HistogramSeries(Chart):
         time, shares = _columns(self.steps, [_rebinned(*one, _grid(span)) for one in self.histograms])
         whole = bool(np.all(self.steps == np.round(self.steps)))
         across = Axis(float(time[0]), float(time[-1]), whole=whole)
-        plot = self.plot(across, up, names=self.labels, right=SCALE + EDGE)
+        plot = self.plot(across, up, names=self.labels, right=SIDE + EDGE)
         strongest = float(shares.max())
         x, y = plot.across.places(time), plot.up.places(_grid(span))
         parts = [
             *self.page(),
-            *cells(np.sqrt(shares.T / strongest)[::-1], x, y[::-1], strongest=0.8),
+            *cells(np.sqrt(shares.T / strongest)[::-1], x, y[::-1]),
             *self.frame(plot, *self.labels),
             *self._quantile_lines(plot),
-            *scale_bar(0, 1, plot.right + 34, plot.top + 40, plot.bottom, ("0 %", f"{number(100 * strongest, 2)} %")),
+            *scale_bar(0, 1, plot.right + 76, plot.top, plot.bottom, ("0 %", f"{number(100 * strongest, 2)} %")),
         ]
         return "\n".join(parts)
 
@@ -97,16 +97,18 @@ class HistogramSeries(Chart):
         for k, name in enumerate(NAMES):
             y = plot.up.places(self.quantiles[:, k])
             parts += line(5 if name == "median" else 1, x, y, plot.right - plot.left)
-        parts.append(text("– median", plot.right + 6, plot.top + 4, "small"))
-        parts.append(text("- - 5, 95 %", plot.right + 6, plot.top + 18, "small"))
+        ends = plot.up.places(self.quantiles[self.full[-1]])
+        parts += [
+            text(name, plot.right + 6, y + 4.5)
+            for name, y in zip(NAMES, spread(list(ends), LINE, plot.top, plot.bottom), strict=True)
+        ]
         return parts
 
     def _describe(self) -> str:
-        full = [i for i, (heights, _) in enumerate(self.histograms) if heights.sum() > 0]
-        if not full:
+        if not self.full:
             return f"{self.title}: {amount(len(self.steps), 'histogram')} without finite values."
         low, high = self._span()
-        first, last = self.quantiles[full[0]], self.quantiles[full[-1]]
+        first, last = self.quantiles[self.full[0]], self.quantiles[self.full[-1]]
         return (
             f"{self.title}: {amount(len(self.steps), 'histogram')} over {self.labels[0]} from {number(self.steps[0])} "
             f"to {number(self.steps[-1])}, values from {number(low)} to {number(high)}. The median goes from "
@@ -118,8 +120,8 @@ class HistogramSeries(Chart):
 def _checked(steps: Floats, counts: Sequence[object], edges: object) -> list[tuple[Floats, Floats]]:
     if steps.ndim != 1 or len(counts) != len(steps) or not (np.diff(steps) > 0).all():
         raise ArgumentError(
-            f"HistogramSeries: steps should be increasing numbers, one for each histogram; there are {steps.size} steps "
-            f"and {amount(len(counts), 'histogram')}"
+            f"HistogramSeries: steps should be increasing numbers, one for each histogram; there are {steps.size} "
+            f"steps and {amount(len(counts), 'histogram')}"
         )
     own = isinstance(edges, list | tuple) and len(edges) > 0 and np.ndim(edges[0]) == 1
     if own and len(edges) != len(counts):  # type: ignore[arg-type]

@@ -14,8 +14,7 @@ from ...errors import ArgumentError
 from ..blocks.compound import Direction
 from ..blocks.diagram import Diagram
 from ..blocks.program import traced
-from ..blocks.sizes import title_of
-from ..blocks.units import Note
+from ..blocks.units import Note, title_of
 from .blockwise import EXACT, Block, Pass
 from .stepping import Stepping
 from .updates import update_ratios

@@ -11,8 +11,7 @@ from typing import Self
 from ...errors import ArgumentError
 from ..blocks.compound import place
 from ..blocks.diagram import Diagram
-from ..blocks.sizes import title_of
-from ..blocks.units import Note, Unit
+from ..blocks.units import Note, Unit, title_of
 from ..picture import Picture
 
 __all__ = ["Stepping"]

@@ -28,7 +28,8 @@ class Summary:
         parameters, trainable, frozen: how many numbers the parameters hold, each parameter counted once.
         parameter_bytes, buffer_bytes: their memory.
         flops: operations on numbers of one call; a multiplication and an addition count two.
-        kept_bytes: what the call keeps for the backward pass, besides the parameters and the inputs.
+        kept_bytes: what the traced call keeps for the backward pass, besides the parameters and the inputs; eager code
+            keeps about the same, of the loops of recurrent layers more.
     """
 
     def __init__(self, rows: list[Row], depth: int) -> None:
@@ -72,7 +73,7 @@ class Summary:
         totals = "".join(
             f'<tr><th scope="row">{name}</th><td>{escape(text)}</td></tr>\n' for name, text in self._totals()
         )
-        titles = "".join(f'<th scope="col">{name}</th>' for name in head)
+        titles = "".join(f'<th scope="col"{_kind(i)}>{name}</th>' for i, name in enumerate(head))
         return (
             f'<div class="tw-summary"><style>{_STYLE}</style>\n<table>\n<thead><tr>{titles}</tr></thead>\n'
             f"<tbody>\n{table}</tbody>\n</table>\n<table>\n<tbody>\n{totals}</tbody>\n</table></div>\n"
@@ -151,15 +152,18 @@ Module.summary = summary  # type: ignore[method-assign, assignment]  # it traces
 
 # -- cells ------------------------------------------------------------------------------------------------
 
+# Doubled classes weigh more than a notebook's own rules for tables.
 _STYLE = (
     ".tw-summary { font: 13px system-ui, sans-serif; overflow-x: auto; }\n"
-    ".tw-summary table { border-collapse: collapse; margin: 0 0 0.6em; }\n"
-    ".tw-summary th, .tw-summary td { padding: 2px 10px 2px 0; text-align: left; white-space: pre; "
-    "font-weight: normal; background: none; }\n"
-    ".tw-summary thead th { font-weight: 600; border-bottom: 1px solid INK; }\n"
-    ".tw-summary td.number { text-align: right; font-variant-numeric: tabular-nums; }\n"
+    ".tw-summary.tw-summary table { border-collapse: collapse; border: none; margin: 0 0 0.6em; font-size: 13px; }\n"
+    ".tw-summary.tw-summary tr:nth-child(n):nth-child(n) { background: none; }\n"
+    ".tw-summary.tw-summary table th, .tw-summary.tw-summary table td { padding: 2px 12px 2px 0; text-align: left; "
+    "white-space: pre; font-weight: normal; border: none; max-width: none; }\n"
+    ".tw-summary.tw-summary table thead th { font-weight: 600; border-bottom: 1px solid INK; }\n"
+    ".tw-summary.tw-summary table .number { text-align: right; font-variant-numeric: tabular-nums; }\n"
 ).replace("INK", LIGHT["muted"]) + (
-    f"@media (prefers-color-scheme: dark) {{ .tw-summary thead th {{ border-color: {DARK['muted']}; }} }}\n"
+    "@media (prefers-color-scheme: dark) "
+    f"{{ .tw-summary.tw-summary table thead th {{ border-color: {DARK['muted']}; }} }}\n"
 )
 
 _TEXTS = 3  # columns of text; numbers follow, and stand at the right
@@ -175,9 +179,11 @@ def _aligned(cells: tuple[str, ...], widths: list[int]) -> str:
 
 def _html_row(cells: tuple[str, ...]) -> str:
     first, *others = map(escape, cells)
-    return f'<th scope="row">{first}</th>' + "".join(
-        f"<td>{cell}</td>" if i < _TEXTS - 1 else f'<td class="number">{cell}</td>' for i, cell in enumerate(others)
-    )
+    return f'<th scope="row">{first}</th>' + "".join(f"<td{_kind(i)}>{cell}</td>" for i, cell in enumerate(others, 1))
+
+
+def _kind(column: int) -> str:
+    return "" if column < _TEXTS else ' class="number"'
 
 
 def _parameters(row: Row) -> str:

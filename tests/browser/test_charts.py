@@ -1,0 +1,24 @@
+"""Charts as Chromium draws them: no label lies over another one, and none leaves the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ..viz.charts import CHARTS, odd_charts
+from .geometry import overlapping_labels, texts_outside_their_picture
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_labels_have_room(name: str, open_svg: Callable[[str], Any]) -> None:
+    page = open_svg(CHARTS[name]().svg())
+    assert overlapping_labels(page) == []
+    assert texts_outside_their_picture(page) == []
+
+
+def test_labels_of_odd_charts_have_room(open_html: Callable[[Any], Any]) -> None:
+    page = open_html("".join(chart.svg(style=i == 0) for i, chart in enumerate(odd_charts().values())))
+    assert overlapping_labels(page) == []
+    assert texts_outside_their_picture(page) == []

@@ -115,6 +115,15 @@ def test_a_dead_network_after_backward(name):
             assert finding.blame.op == FUSED.get(name, case.op), str(explanation)
 
 
+def test_backward_of_what_was_computed_before():
+    _, model, loss = made("dead_relu")
+    value = loss(model, *batch())
+    explanation = explain(value.backward, model)
+    assert {f.parameter for f in explanation} == {"0.weight", "0.bias", "2.weight"}
+    assert {f.blame.op for f in explanation} == {"linear_relu"}
+    assert {f.blame.module for f in explanation} == {"0 (Linear)"}
+
+
 def test_lines_and_modules_are_known_of_what_ran_while_anomalies_were_looked_for():
     case, model, loss = made("dead_relu")
     with tw.autograd.detect_anomaly(check_nan=False):

@@ -18,7 +18,8 @@ from ..errors import AutogradError
 from ..ops.base import Elementwise
 from ..ops.broadcast import broadcasts
 from .explaining.anomalies import Anomaly, in_backward, in_forward
-from .explaining.walk import Recorder, Step, array_of, origins
+from .explaining.steps import Step, array_of, origins
+from .explaining.walk import Recorder
 from .explaining.wording import first_bad, outline, place, signature
 
 __all__ = [

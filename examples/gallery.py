@@ -3,6 +3,7 @@
 ``python examples/gallery.py`` makes docs/gallery.md and its images anew.
 """
 
+import functools
 import importlib.util
 import inspect
 import textwrap
@@ -11,6 +12,7 @@ from pathlib import Path
 import thalweg as tw
 from thalweg import nn, viz
 from thalweg.datasets import Digits
+from thalweg.utils.data import DataLoader
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "gallery.md"
@@ -23,6 +25,20 @@ def example(name):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@functools.cache
+def trained_network():
+    """The digits network after five passes over its images."""
+    tw.manual_seed(0)
+    model = nn.Sequential(nn.Linear(64, 60), nn.ReLU(), nn.Linear(60, 40), nn.ReLU(), nn.Linear(40, 10))
+    optimizer, criterion = tw.optim.SGD(model.parameters(), lr=0.1), nn.CrossEntropyLoss()
+    for _ in range(5):
+        for x, y in DataLoader(Digits("train"), batch_size=16, shuffle=True):
+            optimizer.zero_grad()
+            criterion(model(x), y).backward()
+            optimizer.step()
+    return model
 
 
 def digits_network():
@@ -105,12 +121,21 @@ def descent():
 
 
 def valley():
-    """The Rosenbrock function: the gradient leads into the valley at once, and along its floor slowly."""
+    """Three optimisers from one point, in a valley whose floor is nearly flat."""
 
     def rosenbrock(x, y):
         return (1 - x) ** 2 + 100 * (y - x**2) ** 2
 
-    return viz.trajectory(rosenbrock, x0=(-1.2, 1.0), lr=0.001, steps=2000, title="The Rosenbrock function")
+    start = (0.3, 2.6)
+    optimizers = {
+        "gradient descent": lambda w: tw.optim.SGD(w, lr=0.001),
+        "momentum 0.9": lambda w: tw.optim.SGD(w, lr=0.0004, momentum=0.9),
+        "Adam": lambda w: tw.optim.Adam(w, lr=0.2),
+    }
+    paths = [viz.descend(rosenbrock, x0=start, optimizer=o, steps=300, name=n) for n, o in optimizers.items()]
+    return viz.trajectory(
+        rosenbrock, x0=start, paths=paths, x_range=(-2, 2), y_range=(-1, 3), title="Rosenbrock's valley"
+    )
 
 
 def main_directions():
@@ -134,6 +159,30 @@ def landscape():
     return viz.landscape(model, criterion, (x, y))
 
 
+def loss_curves():
+    """Lines are told apart by colour, dashes and names; a ring marks a point."""
+    losses = [1.9, 1.1, 0.62, 0.41, 0.28, 0.19, 0.13, 0.092, 0.065, 0.047]
+    checks = [1.8, 1.0, 0.66, 0.48, 0.39, 0.36, 0.34, 0.35, 0.37, 0.38]
+    epochs = range(1, 11)
+    lines = [viz.Series("train", epochs, losses), viz.Series("validation", epochs, checks)]
+    kept = viz.Mark("kept", "validation", 7)
+    return viz.LineChart(lines, title="Losses", x_label="epoch", y_label="loss", marks=[kept])
+
+
+def confusion_matrix():
+    """What the network takes the test images for."""
+    model, test = trained_network(), Digits("test")
+    counts = tw.zeros(10, 10)
+    counts.index_put_((test.y, model(test.x).argmax(1)), tw.ones(len(test)), accumulate=True)
+    return viz.Heatmap(counts, title="Digits of the test", x_label="read as", y_label="digit", width=560, height=480)
+
+
+def weights_of_the_first_layer():
+    """A histogram describes itself in words, too: count, mean, deviation, extremes."""
+    weights = trained_network()[0].weight
+    return viz.Histogram(weights, title="Weights of the first layer", x_label="weight")
+
+
 PICTURES = [
     digits_network,
     cost,
@@ -149,6 +198,9 @@ PICTURES = [
     valley,
     main_directions,
     landscape,
+    loss_curves,
+    confusion_matrix,
+    weights_of_the_first_layer,
 ]
 
 

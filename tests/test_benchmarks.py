@@ -89,3 +89,14 @@ def test_transforms_prints_a_table() -> None:
         name.strip(): float(cells.split("|")[0]) for name, _, cells in (line[1:].partition("|") for line in lines[2:])
     }
     assert times["Jacobian R^4 -> R^1000, jacfwd"] < times["Jacobian R^4 -> R^1000, jacrev"]
+
+
+def test_landscape_measures_loops_that_agree() -> None:
+    script = SCRIPT.parent / "landscape.py"
+    arguments = ["--points", "5", "--images", "40", "--rounds", "1", "--part", "6", "--json"]
+    result = subprocess.run([sys.executable, script, *arguments], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert {"thalweg, native loop", "thalweg, eager"} <= set(report["milliseconds_a_point"])
+    assert min(report["milliseconds_a_point"].values()) > 0
+    assert report["seconds"] > 0 and report["svg_bytes"] > 1000

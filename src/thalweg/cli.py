@@ -6,9 +6,10 @@ signal n (130 for Ctrl-C).
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -18,7 +19,9 @@ from .errors import DivergenceError, RunError, ThalwegError
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .train.interrupt import Interruption
     from .train.jobs import Job
+    from .train.live import Live
     from .train.options import Options
 
 __all__ = ["cli", "main"]
@@ -84,6 +87,7 @@ def cli(context: click.Context) -> None:
     thalweg train digits                          handwritten digits that come with thalweg
     thalweg train houses.csv --target price       your own table
     thalweg predict runs/houses-1 new.csv         predictions for new rows
+    thalweg report runs/houses-1 runs/houses-2    two runs side by side
     thalweg draw net.py:model --input 64,1,28,28  a block diagram of your model
     """
     if context.invoked_subcommand is None:
@@ -118,29 +122,50 @@ def cli(context: click.Context) -> None:
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the split, the first weights and the order.")
 @click.option("--eager", is_flag=True, help="Compute line by line in NumPy instead of compiling the training step.")
 @click.option("--out", type=click.Path(path_type=Path), help="The run's folder.  [default: runs/NAME-n, the next n]")
-def train(data: str, target: str | None, task: str | None, out: Path | None, **chosen: Any) -> None:
+@click.option("--watch", is_flag=True, help="Serve the live report on this machine, at an address that is printed.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Of --watch.  [default: a free one]")
+def train(
+    data: str, target: str | None, task: str | None, out: Path | None, watch: bool, port: int | None, **chosen: Any
+) -> None:
     """Train a network on DATA: the word digits, or a table (.csv, .tsv, .npz, .parquet).
 
     The rows are split by the seed into rows to train on, rows for validation, which choose the best epoch, and rows
-    for the test, which are only reported on. A run folder keeps the weights (model.safetensors), the losses
-    (metrics.jsonl, loss.svg) and all settings (settings.json). Ctrl-C stops early and keeps the best weights.
+    for the test, which are only reported on. A run folder keeps the weights (model.safetensors), what was measured
+    (metrics.jsonl, diagnostics.json, loss.svg), all settings (settings.json), and a page that shows it (report.html).
+    Ctrl-C stops early and keeps the best weights; so does the button of the live report.
 
     Optimisers: sgd, adam, adamw, rmsprop, adagrad, adadelta, adamax, nadam, radam, lion.
     """
     from .train.interrupt import Interruption
-    from .train.jobs import describe_outcome, run_job
     from .train.run import refuse_existing
+    from .train.running import describe_outcome, run_job
 
     options = read_options(chosen)
     if out is not None:
         refuse_existing(out)  # before any data is read
+    if port is not None and not watch:
+        raise RunError("--port belongs to --watch; add that, or leave the port out")
     job = make_job(data, target, task, options)
     with Interruption(ends_process=True) as interruption:
-        outcome = run_job(job, options, out, interruption, click.echo)
+        with watched(interruption, port) if watch else contextlib.nullcontext() as live:
+            outcome = run_job(job, options, out, interruption, click.echo, live)
         for line in describe_outcome(job, outcome):
             click.echo(line)
+        if outcome.unreported is not None and outcome.signal is None:
+            fail(outcome.unreported, 1)
         if outcome.signal is not None:
             fail(outcome.stopped(), SIGNALLED + outcome.signal)
+
+
+@contextlib.contextmanager
+def watched(interruption: Interruption, port: int | None) -> Iterator[Live]:
+    """A live report of what is trained within the block; its address is printed."""
+    from .train.live import Live, LiveServer
+
+    live = Live(interruption.request)
+    with LiveServer(live, port) as server:
+        click.echo(f"watch at {server.url}")
+        yield live
 
 
 def read_options(chosen: dict[str, Any]) -> Options:
@@ -167,6 +192,25 @@ def make_job(data: str, target: str | None, task: str | None, options: Options) 
     if target is None:
         raise RunError(f"say which column to predict with --target; {data} has {', '.join(table.names[:20])}")
     return table_job(table, Path(data).stem, target, task, options.seed)
+
+
+@cli.command(context_settings=CONTEXT, short_help="Write the report of a run, or compare runs.")
+@click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="RUN [RUN]...")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The file.  [default: report.html in RUN, compare.html of several]"
+)
+@click.option("--open", "show", is_flag=True, help="Show the page in the browser.")
+def report(runs: tuple[Path, ...], out: Path | None, show: bool) -> None:
+    """Write one page about a run anew, from what its folder holds, or about several runs side by side.
+
+    The data that the run was trained on is not needed any more.
+    """
+    from .train.report import show_page, write_comparison, write_report
+
+    page = write_report(runs[0], out) if len(runs) == 1 else write_comparison(runs, out)
+    click.echo(f"written to {page}")
+    if show:
+        show_page(page)
 
 
 @cli.command(context_settings=CONTEXT, short_help="Predict the rows of a table with a trained network.")

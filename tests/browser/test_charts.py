@@ -1,4 +1,4 @@
-"""Charts as Chromium draws them: no label lies over another one, and none leaves the picture."""
+"""Charts and valleys as Chromium draws them: no label lies over another one, and none leaves the picture."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ..viz.charts import CHARTS, odd_charts
+from ..viz.valleys import VALLEYS
 from .geometry import overlapping_labels, texts_outside_their_picture
 
 
@@ -20,5 +21,12 @@ def test_labels_have_room(name: str, open_svg: Callable[[str], Any]) -> None:
 
 def test_labels_of_odd_charts_have_room(open_html: Callable[[Any], Any]) -> None:
     page = open_html("".join(chart.svg(style=i == 0) for i, chart in enumerate(odd_charts().values())))
+    assert overlapping_labels(page) == []
+    assert texts_outside_their_picture(page) == []
+
+
+@pytest.mark.parametrize("name", VALLEYS)
+def test_labels_of_valleys_have_room(name: str, open_svg: Callable[[str], Any]) -> None:
+    page = open_svg(VALLEYS[name]().svg())
     assert overlapping_labels(page) == []
     assert texts_outside_their_picture(page) == []

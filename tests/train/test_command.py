@@ -16,7 +16,7 @@ import pytest
 from thalweg.io import load_file
 from thalweg.version import __version__
 
-FILES = ["loss.svg", "metrics.jsonl", "model.safetensors", "settings.json"]
+FILES = ["diagnostics.json", "loss.svg", "metrics.jsonl", "model.safetensors", "report.html", "settings.json"]
 
 
 def settings_of(folder):

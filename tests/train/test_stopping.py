@@ -13,7 +13,7 @@ import pytest
 from thalweg.io import load_file
 from thalweg.train.interrupt import Interruption
 
-FILES = ["loss.svg", "metrics.jsonl", "model.safetensors", "settings.json"]
+FILES = ["diagnostics.json", "loss.svg", "metrics.jsonl", "model.safetensors", "report.html", "settings.json"]
 LONG = [sys.executable, "-m", "thalweg", "train", "digits", "--epochs", "100000", "--out", "run"]
 
 

@@ -305,6 +305,18 @@ def test_a_compiled_module_shows_the_module_inside():
     assert row(found, "_orig_mod").kind == "Linear"
 
 
+def test_members_may_be_named_summary():
+    assert list(nn.ModuleDict({"summary": nn.Tanh()})) == ["summary"]
+    module = nn.Module()
+    module.register_buffer("summary", tw.zeros(2))
+    assert list(module.state_dict()) == ["summary"]
+    with pytest.raises(KeyError, match="already has an attribute 'summary'"):
+        module.add_module("summary", nn.Tanh())
+    model = nn.Sequential()
+    model.summary = nn.Linear(2, 3)
+    assert tw.viz.summary(model, tw.zeros(1, 2)).parameters == 9
+
+
 def test_print_of_a_model_is_pytorchs():
     assert repr(nn.Sequential(nn.Linear(2, 3))) == (
         "Sequential(\n  (0): Linear(in_features=2, out_features=3, bias=True)\n)"

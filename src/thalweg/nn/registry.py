@@ -30,6 +30,7 @@ class Clock:
 clock = Clock()
 
 _NONE_YET: Any = MappingProxyType({})  # what a module has before Module.__init__ ran
+_OURS = frozenset({"summary"})  # methods that PyTorch's modules lack, so that members may have these names
 
 
 class Members(MutableMapping[str, Any]):
@@ -155,7 +156,7 @@ class Registry:
             raise KeyError(f"register {kind}: the name {name!r} must not contain a dot, which separates modules")
         if name == "":
             raise KeyError(f"register {kind}: the name must not be empty")
-        if name not in names and hasattr(self, name):
+        if name not in names and (name in self.__dict__ if name in _OURS else hasattr(self, name)):
             raise KeyError(f"register {kind}: {type(self).__name__} already has an attribute {name!r}")
 
     def _check_initialised(self, kind: str) -> None:

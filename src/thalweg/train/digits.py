@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..datasets import Digits
 from ..ops.random import Generator
+from .examples import Images
 from .jobs import Job
 from .loop import Part
 from .split import split_rows
@@ -13,6 +14,7 @@ from .targets import ClassTarget
 __all__ = ["digits_job"]
 
 HELD_OUT = 0.1  # of the training images, to choose the best epoch by
+SIDE = 8  # pixels
 LARGEST = 16.0  # a pixel counts the dots in a square of 4 x 4
 
 
@@ -35,4 +37,5 @@ def digits_job(seed: int) -> Job:
         validation=Part(x[held_out], y[held_out]),
         test=Part(test.x.numpy(), test.y.numpy()),
         notes=["digits: handwritten, 8×8 pixels, ten classes"],
+        examples=Images(test.x.numpy(), SIDE, SIDE),
     )

@@ -45,6 +45,10 @@ class Interruption:
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.signal = self.signal or number
 
+    def request(self) -> None:
+        """Ask for the same as a Ctrl-C, from any thread."""
+        self._note(signal.SIGINT, None)
+
     def requested(self) -> bool:
         """Whether a signal has come."""
         return self.signal is not None

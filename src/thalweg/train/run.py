@@ -3,7 +3,9 @@
     settings.json      what was chosen, how to read the data, and the result: all that predicting needs
     model.safetensors  the weights of the best epoch
     metrics.jsonl      one line for each epoch
+    diagnostics.json   histograms of weights and activations, and what the network does on the test rows
     loss.svg           the losses as a picture
+    report.html        all of it on one page
 
 Every file is written atomically (metrics.jsonl grows by whole lines), so a run that is killed leaves whole files.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -21,10 +24,11 @@ from ..core.tensor import Tensor
 from ..errors import DataError, RunError
 from ..io import load_file, save_file, write_atomically
 
-__all__ = ["RunFolder", "load_run", "refuse_existing"]
+__all__ = ["DIAGNOSTICS", "METRICS", "REPORT", "RunFolder", "json_text", "load_run", "load_settings", "refuse_existing"]
 
 FORMAT = 1
 SETTINGS, MODEL, METRICS, CURVE = "settings.json", "model.safetensors", "metrics.jsonl", "loss.svg"
+DIAGNOSTICS, REPORT = "diagnostics.json", "report.html"
 
 
 class RunFolder:
@@ -57,20 +61,21 @@ class RunFolder:
 
     def write_settings(self, settings: dict[str, Any]) -> None:
         """Write settings.json anew."""
-        write_atomically(
-            self.path / SETTINGS,
-            json.dumps({"format": FORMAT, **settings}, indent=2, ensure_ascii=False, allow_nan=False) + "\n",
-        )
+        write_atomically(self.path / SETTINGS, json_text({"format": FORMAT, **settings}, indent=2) + "\n")
 
     def add_metrics(self, metrics: dict[str, Any]) -> None:
         """Add one line to metrics.jsonl."""
         with open(self.path / METRICS, "a", encoding="utf-8") as file:
-            file.write(json.dumps(metrics) + "\n")
+            file.write(json_text(metrics) + "\n")
 
     def write_model(self, state: dict[str, Tensor]) -> None:
         """Write model.safetensors anew."""
         save_file(state, self.path / MODEL)
         self.has_model = True
+
+    def write_diagnostics(self, diagnostics: dict[str, Any]) -> None:
+        """Write diagnostics.json anew."""
+        write_atomically(self.path / DIAGNOSTICS, json_text({"format": FORMAT, **diagnostics}) + "\n")
 
     def write_curve(self, svg: str) -> None:
         """Write loss.svg anew."""
@@ -82,6 +87,25 @@ class RunFolder:
         for folder in reversed(self._made[:-1]):
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Plain data as JSON, with null for numbers that are not finite, which JSON does not have.
+
+    >>> json_text({"loss": float("inf"), "rows": [1, 2.5]})
+    '{"loss": null, "rows": [1, 2.5]}'
+    """
+    return json.dumps(_finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(held) for key, held in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(held) for held in value]
+    return value
 
 
 def refuse_existing(path: Path) -> None:
@@ -110,11 +134,11 @@ def _make(path: Path) -> list[Path]:
     return made
 
 
-def load_run(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """A run's settings and weights.
+def load_settings(path: Path) -> dict[str, Any]:
+    """A run's settings.
 
     Raises:
-        RunError: there is no such run, it has no model, or it was written in another format.
+        RunError: there is no such run, or it was written in another format.
     """
     if not path.is_dir():
         raise RunError(f"there is no run folder {path}; thalweg train makes one")
@@ -127,6 +151,16 @@ def load_run(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     found = settings.get("format") if isinstance(settings, dict) else None
     if found != FORMAT:
         raise RunError(f"{path / SETTINGS} is of format {found}; this version of thalweg reads format {FORMAT}")
+    return settings
+
+
+def load_run(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """A run's settings and weights.
+
+    Raises:
+        RunError: there is no such run, it has no model, or it was written in another format.
+    """
+    settings = load_settings(path)
     if not (path / MODEL).is_file():
         raise RunError(f"{path} has no {MODEL}: its training stopped before a first epoch was done")
     try:

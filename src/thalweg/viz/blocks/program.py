@@ -16,7 +16,7 @@ from ...compiler.graph import Graph, Node
 from ...compiler.trace import Outside, Recording, Result, record
 from ...compiler.variables import Surroundings
 from ...core.backward import backward
-from ...core.structure import parts
+from ...core.structure import leaves
 from ...core.tensor import Tensor, wrap
 from ...errors import ArgumentError
 from ...nn.module import Module
@@ -99,7 +99,7 @@ def traced(
     if isinstance(function, Compiled):
         function = function.function
     module = function if isinstance(function, Module) else None
-    arguments = list(_tensors((args, kwargs)))
+    arguments = _tensors((args, kwargs))
     recording = record(function, args, kwargs, arguments, keep=True, loops=loops)
     cotangents: dict[int, str] = {}
     if with_backward:
@@ -140,17 +140,9 @@ def _with_backward(function: Callable[..., Any], cotangents: list[Tensor], *args
     return result
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
+def _tensors(value: Any) -> list[Tensor]:
     """The tensors in nested containers, each once."""
-    stack, seen = [value], set()
-    while stack:
-        x = stack.pop()
-        if isinstance(x, Tensor):
-            if id(x) not in seen:
-                seen.add(id(x))
-                yield x
-        else:
-            stack.extend(reversed(list(parts(x) or ())))
+    return list(dict.fromkeys(x for x in leaves(value) if isinstance(x, Tensor)))
 
 
 class _Names:
@@ -169,7 +161,7 @@ class _Names:
                 self.tensors[id(b)] = name
                 self.buffers.add(id(b))
         for name, value in _bound(function, args, kwargs).items():
-            found = list(_tensors(value))
+            found = _tensors(value)
             for i, x in enumerate(found):
                 self.tensors[id(x)] = name if len(found) == 1 else f"{name}[{i}]"
 
@@ -236,11 +228,5 @@ def _named_results(recording: Recording) -> Iterator[tuple[Node, str, bool]]:
         yield node, name if len(places) == 1 else f"{name} {i}", place.requires_grad
 
 
-def _places(value: Any) -> Iterator[Result]:
-    stack = [value]
-    while stack:
-        x = stack.pop()
-        if isinstance(x, Result):
-            yield x
-        else:
-            stack.extend(reversed(list(parts(x) or ())))
+def _places(value: Any) -> list[Result]:
+    return [x for x in leaves(value) if isinstance(x, Result)]

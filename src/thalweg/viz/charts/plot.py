@@ -18,6 +18,7 @@ EDGE = 24  # free at the right
 PITCH = 44  # pixels between ticks on a vertical axis, about
 LINE = 18  # pixels from one line of text to the next
 TITLE_SIZE = 16
+TITLE_ROOM = 38  # pixels from the upper edge that the title takes
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,10 @@ class Chart(Picture):
         self.width = float(width)
         self.height = float(height)
 
+    def __str__(self) -> str:
+        """The chart in words."""
+        return self.description
+
     def page(self) -> list[str]:
         """The background, which the picture brings along, and the title."""
         w, h = self.width, self.height
@@ -85,13 +90,17 @@ class Chart(Picture):
         left = 12 + widest + 8 + (22 if names[1] else 0)
         return Plot(across.placed(round(left), self.width - right), up.placed(bottom, top))
 
-    def frame(self, plot: Plot, x_label: str, y_label: str) -> list[str]:
-        """Grid lines, their numbers, and the names of the axes."""
+    def frame(self, plot: Plot, x_label: str, y_label: str, *, grid: bool = True) -> list[str]:
+        """Grid lines (or short ones, and a border), their numbers, and the names of the axes."""
         parts = []
         for value in plot.up_ticks():
             y = plot.up(value)
-            parts.append(f'<path class="grid" d="M{plot.left:g} {y:g}H{plot.right:g}"/>')
+            kind, end = ("grid", f"H{plot.right:g}") if grid else ("axis", "h-5")
+            parts.append(f'<path class="{kind}" d="M{plot.left:g} {y:g}{end}"/>')
             parts.append(text(number(value), plot.left - 8, y + 4, anchor="end"))
+        if not grid:
+            border = f"M{plot.left:g} {plot.top:g}H{plot.right:g}V{plot.bottom:g}H{plot.left:g}z"
+            parts.append(f'<path class="axis" d="{border}"/>')
         parts += self.foot(plot)
         parts += self.axis_names(plot, x_label, y_label)
         return parts
@@ -115,9 +124,10 @@ class Chart(Picture):
             middle = min(max(middle, text_width(name) / 2 + 8), self.width - text_width(name) / 2 - 8)
             parts.append(text(name, middle, self.height - 10, anchor="middle"))
         if y_label:
-            name = shortened(y_label + _scale(plot.up), self.height - 16)
+            end = self.height - (28 if x_label else 8)
+            name = shortened(y_label + _scale(plot.up), end - TITLE_ROOM)
             half = text_width(name) / 2
-            y = min(max((plot.top + plot.bottom) / 2, half + 8), self.height - half - 8)
+            y = min(max((plot.top + plot.bottom) / 2, half + TITLE_ROOM), end - half)
             parts.append(
                 f'<text x="18" y="{y:g}" text-anchor="middle" transform="rotate(-90 18 {y:g})">{escape(name)}</text>'
             )

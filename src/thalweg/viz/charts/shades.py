@@ -35,13 +35,13 @@ def cells(shade: Floats, x: Floats, y: Floats, kind: str = "heat", strongest: fl
 
 def _strips(chosen: np.ndarray[tuple[int, int], np.dtype[np.bool_]], x: Floats, y: Floats) -> list[str]:
     """The chosen cells as rectangles; neighbours in a row are one."""
-    parts = []
-    for row, line in enumerate(chosen):
-        change = np.flatnonzero(np.diff(np.concatenate([[False], line, [False]])))
-        for first, last in zip(change[::2], change[1::2], strict=True):
-            height = f"{y[row + 1] - y[row]:.6g}"
-            parts.append(f"M{x[first]:g} {y[row]:g}H{x[last]:g}v{height}H{x[first]:g}z")
-    return parts
+    padded = np.pad(chosen, ((0, 0), (1, 1)))
+    row, change = np.nonzero(np.diff(padded, axis=1))
+    height = np.diff(y)
+    return [
+        f"M{x[first]:g} {y[i]:g}H{x[last]:g}v{height[i]:.6g}H{x[first]:g}z"
+        for i, first, last in zip(row[::2], change[::2], change[1::2], strict=True)
+    ]
 
 
 def scale_bar(

@@ -8,8 +8,9 @@ import numpy as np
 
 from .axes import Floats
 
-__all__ = ["segments"]
+__all__ = ["segments", "simplified"]
 
+ROUNDS = 6  # each drops at most every other point
 ENOUGH = 4  # points for each pixel column, beyond which a line is thinned
 
 
@@ -34,6 +35,28 @@ def segments(x: Floats, y: Floats, width: float) -> Iterator[tuple[Floats, Float
         breaks &= np.abs(np.diff(x[kept])) > 1
     for piece in np.split(kept, np.flatnonzero(breaks) + 1):
         yield x[piece], y[piece]
+
+
+def simplified(line: Floats, tolerance: float = 0.05) -> Floats:
+    """A smooth line (points, 2) with fewer points, in pixels: without those near the chord of their neighbours.
+
+    >>> simplified(np.array([[0, 0], [1, 0.01], [2, 0], [3, 5]])).tolist()
+    [[0.0, 0.0], [2.0, 0.0], [3.0, 5.0]]
+    """
+    for _ in range(ROUNDS):
+        if len(line) < 4:
+            break
+        before, here, after = line[:-2:2], line[1:-1:2], line[2::2]
+        chord = after - before
+        length = np.maximum(np.hypot(chord[:, 0], chord[:, 1]), 1e-9)
+        apart = np.abs(chord[:, 0] * (here - before)[:, 1] - chord[:, 1] * (here - before)[:, 0]) / length
+        between = ((here - before) * chord).sum(axis=1)
+        keep = np.ones(len(line), dtype=bool)
+        keep[1:-1:2] = (apart > tolerance) | (between < 0) | (between > length**2)
+        if keep.all():
+            break
+        line = line[keep]
+    return line
 
 
 def _corners(column: Floats, y: Floats) -> np.ndarray[tuple[int], np.dtype[np.intp]]:

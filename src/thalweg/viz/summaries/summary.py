@@ -113,6 +113,8 @@ class Summary:
 def summary(model: Module, *inputs: Any, depth: int = DEPTH, **kwargs: Any) -> Summary:
     """What a model is made of, what each module returns, and what a call costs; also ``model.summary(*inputs)``.
 
+    (A model may have a member named ``summary``, which then hides the method.)
+
     The model is traced with the inputs, as ``tw.compile`` traces it: nothing is computed, and parameters, buffers,
     modes and random numbers stay as they are. A model that learns shapes from its first input (``nn.LazyLinear``) is
     copied, and the copy called once.

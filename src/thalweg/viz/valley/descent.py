@@ -12,7 +12,7 @@ from ...errors import ArgumentError
 from ...nn import Module
 from ...ops.drawing import randperm
 from ...optim import SGD
-from ...random import fork_rng, manual_seed
+from ...random import manual_seed
 from .objective import Objective, Vector, objective_of, vector_of
 
 __all__ = ["Path", "descend"]
@@ -128,7 +128,7 @@ def descend(
     weights = {k: w.clone().requires_grad_() for k, w in objective.start.items()}
     moved = list(weights.values())
     rule = SGD(moved, lr=lr) if optimizer is None else optimizer(moved)
-    with objective.mode(training=True), fork_rng():
+    with objective.mode(training=True), np.errstate(all="ignore"):  # numbers that overflow end the path
         manual_seed(seed)
         path.add(vector_of(moved))
         for rows in _batches(objective.rows, batch_size, steps):

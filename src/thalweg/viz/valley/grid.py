@@ -13,7 +13,6 @@ from ...core.tensor import Tensor
 from ...errors import CompileError, TraceError
 from ...ops.creation import tensor
 from ...ops.joining import stack
-from ...random import fork_rng
 from ..charts.axes import Floats
 from .objective import Objective
 
@@ -76,7 +75,7 @@ def losses_along(
     along = Along(objective, origin, directions)
     wide = all(w.numpy().dtype == np.float64 for w in origin.values())
     rows = tensor(np.ascontiguousarray(points, dtype=np.float64 if wide else np.float32))
-    with objective.mode(training), no_grad(), fork_rng():
+    with objective.mode(training), no_grad():
         if compile:
             try:
                 return np.asarray(compiled(along).epoch(rows).numpy(), dtype=np.float64)

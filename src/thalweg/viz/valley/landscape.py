@@ -14,7 +14,8 @@ from ...ops.drawing import randn
 from ...ops.random import Generator
 from ..charts.axes import Floats, number
 from ..charts.lines import LineChart, Mark, Series
-from ..charts.plot import amount, text
+from ..charts.plot import EDGE, amount, text
+from ..text import shortened
 from .grid import losses_along
 from .objective import ModuleCost
 from .relief import Draw, Relief
@@ -125,8 +126,8 @@ class Landscape(Relief):
         below, numbers = self.relief(plot, [(x - 9, y - 9, x + 9, y + 9)])
         return "\n".join([
             *self.page(),
-            text(f"○ the model's weights, loss {self._centre()}", plot.left, 58),
-            *below, *self.frame(plot, *labels),
+            text(shortened(f"○ the model's weights, loss {self._centre()}", self.width - 2 * EDGE), EDGE, 58),
+            *below, *self.frame(plot, *labels, grid=False),
             f'<circle class="ring s1" cx="{x:g}" cy="{y:g}" r="5"/>', *numbers,
         ])  # fmt: skip
 

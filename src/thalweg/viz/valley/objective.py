@@ -19,6 +19,7 @@ from ...errors import ArgumentError
 from ...func import functional_call
 from ...nn import Module
 from ...ops.creation import tensor
+from ...random import fork_rng
 from ...utils.data import TensorDataset
 
 __all__ = ["FunctionCost", "ModuleCost", "Objective", "Vector", "objective_of", "vector_of"]
@@ -39,8 +40,11 @@ class Objective(ABC):
 
     @contextmanager
     def mode(self, training: bool) -> Iterator[None]:
-        """While this holds, modules are in training mode, or in evaluation mode, and as they were afterwards."""
-        yield
+        """While this holds, modules are in training mode, or in evaluation mode; afterwards they, and the random state,
+        are as they were.
+        """
+        with fork_rng():
+            yield
 
     @property
     def size(self) -> int:
@@ -83,7 +87,8 @@ class ModuleCost(Objective):
         before = [(module, module.training) for module in self.model.modules()]
         try:
             self.model.train(training)
-            yield
+            with super().mode(training):
+                yield
         finally:
             for module, flag in before:
                 module.training = flag

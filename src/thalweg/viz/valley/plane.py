@@ -17,6 +17,7 @@ from .objective import Objective, Vector, vector_of
 __all__ = ["Plane", "main_plane", "plane_of"]
 
 MOST_POINTS = 400  # of each path that the main directions are computed from
+STRAIGHT = 1e-13  # of the variance: what is less across a path is rounding
 ALIKE = 1e-6  # directions whose cosine is closer to 1 than this are one
 
 
@@ -81,7 +82,7 @@ def main_plane(paths: Sequence[Vector]) -> Plane:
         paths: the points (k, n) of each path.
 
     Raises:
-        ArgumentError: all points are the same, or on one line in a space of one weight.
+        ArgumentError: all points are the same, or there is only one weight.
     """
     rows, scale = [], []
     for points in paths:
@@ -90,21 +91,35 @@ def main_plane(paths: Sequence[Vector]) -> Plane:
         scale.append(np.full(len(some), len(some) ** -0.5))
     points, weight = np.concatenate(rows), np.concatenate(scale)[:, None]
     mean = (points * weight**2).sum(axis=0) / (weight**2).sum()
-    _, singular, right = np.linalg.svd((points - mean) * weight, full_matrices=False)
-    if len(singular) < 2 or not singular[0] > 0:
-        raise ArgumentError("the paths do not move in two directions, so they span no plane; give one by plane=")
-    directions = right[:2]
-    if not singular[1] > 1e-12 * singular[0]:
-        directions = np.stack([right[0], _orthogonal(right[0])])
+    directions, variance = _main_directions((points - mean) * weight)
     signs = np.sign(np.take_along_axis(directions, np.abs(directions).argmax(axis=1)[:, None], axis=1))
-    share = 100 * singular**2 / (singular**2).sum()
-    first, second = (f"{number(float(s), 3)} %" for s in share[:2])
+    first, second = (f"{number(100 * float(v / variance.sum()), 3)} %" for v in variance[:2])
     return Plane(
         paths[0][-1].astype(np.float64),
         directions * signs,
         (f"first main direction ({first} of the variance)", f"second main direction ({second})"),
         f"the two main directions of the paths, with {first} and {second} of their variance",
     )
+
+
+def _main_directions(rows: Floats) -> tuple[Floats, Floats]:
+    """The two directions (2, n) in which centred rows (k, n) vary most, and all variances, the largest first.
+
+    They are eigenvectors of the smaller of the two matrices of products, rows by rows or weights by weights.
+    """
+    wide = rows.shape[0] < rows.shape[1]
+    variance, vectors = np.linalg.eigh(rows @ rows.T if wide else rows.T @ rows)
+    variance, vectors = np.maximum(variance[::-1], 0.0), vectors[:, ::-1]
+    if rows.shape[1] < 2 or not variance[0] > 0:
+        raise ArgumentError("the paths do not move, or there is only one weight, so they span no plane; give plane=")
+    directions = (rows.T @ vectors[:, :2] if wide else vectors[:, :2]).T
+    directions[0] /= np.linalg.norm(directions[0])
+    if variance[1] <= STRAIGHT * variance[0]:  # a straight path: any second direction will do
+        variance[1:] = 0.0
+        return np.stack([directions[0], _orthogonal(directions[0])]), variance
+    directions[1] -= (directions[1] @ directions[0]) * directions[0]
+    directions[1] /= np.linalg.norm(directions[1])
+    return directions, variance
 
 
 def _orthogonal(direction: Floats) -> Floats:

@@ -11,6 +11,7 @@ import numpy as np
 from ..charts.axes import Axis, Floats, number
 from ..charts.plot import Chart, Plot, text
 from ..charts.shades import cells
+from ..charts.thinning import simplified
 from ..text import text_width
 from .levels import Box, Curves, label_places, levels_for
 
@@ -108,7 +109,7 @@ def _borders(places: Floats) -> Floats:
 
 def _path(line: Floats) -> str:
     """A line as a path, to the tenth of a pixel; points that fall together are one."""
-    rounded = np.round(line, 1) + 0.0
+    rounded = np.round(simplified(line), 1) + 0.0
     keep = np.concatenate([[True], (np.diff(rounded, axis=0) != 0).any(axis=1)])
     closed = len(line) > 2 and bool((line[0] == line[-1]).all())
     points = rounded[keep][: -1 if closed and keep.sum() > 2 else None]

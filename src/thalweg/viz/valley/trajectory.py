@@ -9,6 +9,7 @@ import numpy as np
 
 from ...core.modes import no_grad
 from ...errors import ArgumentError
+from ...nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, Module
 from ..charts.axes import Floats, number
 from ..charts.plot import EDGE, LINE, Plot, amount, text
 from ..style import DASHES, SERIES
@@ -24,12 +25,13 @@ __all__ = ["Trajectory", "trajectory"]
 
 WIDTH, HEIGHT = 720.0, 560.0
 ROOM = 0.15  # of the paths' extent is free on each side
-POINTS = 81  # of the grid in each direction
+POINTS, FUNCTION_POINTS = 81, 241  # of the grid in each direction, for models and for functions
 COLOURS = (5, 1, 2, 3, 0, 4)  # of the style's series, in the order in which paths take them
 NEAR = 6.0  # pixels from one dot of a path to the next, at least
 START, END = "circle", "diamond"
 SHAPES = ("dot", "square", "triangle", "cross")
 MINI_BATCH = 32
+BATCH_NORMS = (BatchNorm1d, BatchNorm2d, BatchNorm3d)  # one sample alone can't be normalised
 
 
 def trajectory(
@@ -42,7 +44,7 @@ def trajectory(
     plane: Any = None,
     lr: float = 0.1,
     steps: int = 100,
-    points: int = POINTS,
+    points: int | None = None,
     x_range: tuple[float, float] | None = None,
     y_range: tuple[float, float] | None = None,
     training: bool = False,
@@ -64,14 +66,14 @@ def trajectory(
         data: (x, y), a TensorDataset, or x alone, for a loss of the output alone.
         x0: for a function: the numbers to start at.
         paths: what ``descend`` returns, or was recorded in a ``Path``. By default three descents from the model's
-            weights, of ``steps`` steps each: on all samples, on batches of 32, and on single samples; for a function,
-            one descent.
+            weights, of ``steps`` steps each: on all samples, on batches of 32, and on single samples (unless there is
+            a batch norm); for a function, one descent.
         plane: "pca" for the two main directions of the paths; two names of weights, such as
             ("0.weight[3, 5]", "0.bias[3]"); two directions, each a vector of all weights, tensors like the parameters,
             or a dictionary of some by name; or None: the two weights of a model that has no more, and else "pca".
         lr: the step size of the default descents.
         steps: how many steps they take.
-        points: of the grid on which the loss is evaluated, in each direction.
+        points: of the grid on which the loss is evaluated, in each direction; by default 81, and 241 for a function.
         x_range: the first coordinate from and to; by default what the paths need. So too ``y_range``.
         training: evaluate in training mode, in which batch norm goes by each batch and dropout draws.
 
@@ -85,7 +87,7 @@ def trajectory(
 
     >>> picture = trajectory(lambda x, y: x * x + 10 * y * y, x0=(1.0, 0.5), lr=0.05, steps=20)
     >>> picture.plane.labels, picture.loss.shape
-    (('x', 'y'), (81, 81))
+    (('x', 'y'), (241, 241))
     """
     require_contourpy()
     objective = objective_of(model, loss, data, x0)
@@ -97,7 +99,8 @@ def trajectory(
         raise ArgumentError("trajectory: there is no path to draw; leave paths out for the usual descents")
     found = plane_of(plane, objective, places)
     tracks = [found.project(place) for place in places]
-    a, b = _span(tracks, 0, x_range, points), _span(tracks, 1, y_range, points)
+    count = points or (POINTS if objective.rows is not None else FUNCTION_POINTS)
+    a, b = _span(tracks, 0, x_range, count), _span(tracks, 1, y_range, count)
     origin = objective.unpacked(found.origin)
     directions = [objective.unpacked(direction) for direction in found.directions]
     grid = np.stack(np.meshgrid(a, b, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -149,8 +152,7 @@ class Trajectory(Relief):
             taken += [(px - 4, py - 4, px + 4, py + 4) for px, py in zip(x[inside], y[inside], strict=True)]
         below, numbers = self.relief(plot, taken)
         return "\n".join([
-            *self.page(), *below, *self.frame(plot, *self.plane.labels),
-            f'<path class="grid" d="M{plot.left:g} {plot.top:g}H{plot.right:g}V{plot.bottom:g}H{plot.left:g}z"/>',
+            *self.page(), *below, *self.frame(plot, *self.plane.labels, grid=False),
             *above, *numbers, *self._legend(),
         ])  # fmt: skip
 
@@ -192,7 +194,8 @@ def _usual_descents(
 ) -> list[Path]:
     sizes: list[int | None] = [None]
     if objective.rows is not None:
-        sizes += [size for size in (MINI_BATCH, 1) if size < objective.rows]
+        norms = isinstance(model, Module) and any(isinstance(part, BATCH_NORMS) for part in model.modules())
+        sizes += [size for size in (MINI_BATCH, 1) if size < objective.rows and not (norms and size == 1)]
     return [descend(model, loss, data, x0=x0, batch_size=size, lr=lr, steps=steps) for size in sizes]
 
 

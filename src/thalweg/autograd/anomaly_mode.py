@@ -11,14 +11,14 @@ import numpy as np
 from ..core.modes import state
 from ..core.origin import Origin, Scope, here, scope_of, set_scope
 from ..core.primitive import Primitive
-from ..core.tape import Node
+from ..core.tape import Node, Outline
 from ..core.tensor import Tensor
 from ..core.watching import Observer, Watch
 from ..errors import AutogradError
 from ..ops.base import Elementwise
 from ..ops.broadcast import broadcasts
 from .explaining.anomalies import Anomaly, in_backward, in_forward
-from .explaining.steps import Step, array_of, origins
+from .explaining.steps import Note, Step, array_of, notes
 from .explaining.walk import Recorder
 from .explaining.wording import first_bad, outline, place, signature
 
@@ -45,14 +45,14 @@ class _Detector(Observer):
         step = Step(primitive, params, here())
         if type(out._node) is Node:
             step.node = out._node
-            origins[out._node] = step.origin
+            notes[out._node] = Note(step.origin, tuple(map(_outlined, args)), _outlined(out))
         if self.check_nan and not self.incoming:  # values inside of a pullback may be infinite, times zero
             step.output = array_of(out)
             step.inputs = tuple(map(array_of, args))
             refuse(in_forward(step))
 
     def noted(self, node: Node) -> None:
-        origins[node] = here()
+        notes[node] = Note(here())
 
     def starting(self, roots: Sequence[Tensor], accumulating: bool) -> None:
         if not self.walks:
@@ -61,15 +61,17 @@ class _Detector(Observer):
 
     def entering(self, node: Node, dy: Any) -> None:
         self.incoming.append(dy)
-        set_scope(origin_of(node).scope, backward=True)
+        set_scope(note_of(node).origin.scope, backward=True)
 
     def left(self, node: Node, edges: Sequence[Any], cotangents: Sequence[Any]) -> None:
         dy = self.incoming.pop()
         if self.check_nan:
             asked = [None if edge is None else dx for edge, dx in zip(edges, cotangents, strict=False)]
-            step = Step(node.primitive, node.params, origin_of(node))
-            step.node, step.output, step.called = node, array_of(node.output), here().line
-            step.inputs = tuple(map(array_of, node.inputs or ()))
+            note = note_of(node)
+            step = Step(node.primitive, node.params, note.origin)
+            step.node, step.called = node, here().line
+            step.inputs = tuple(map(_saved_or, node.inputs or (), note.inputs or (None,) * len(edges)))
+            step.output = _saved_or(node.output, note.output)
             refuse(in_backward(step, dy, asked))
 
     def done(self) -> None:
@@ -78,9 +80,21 @@ class _Detector(Observer):
             set_scope(self.around)
 
 
-def origin_of(node: Node) -> Origin:
-    """Where a node was made, as far as it is known."""
-    return origins.get(node) or Origin("", scope_of(node))
+def note_of(node: Node) -> Note:
+    """What is known of the operation of a node."""
+    return notes.get(node) or Note(Origin("", scope_of(node)))
+
+
+def _outlined(x: Any) -> Any:
+    """Shape and dtype of a tensor or an array, a number as it is."""
+    value = x._value if isinstance(x, Tensor) else x
+    return Outline(value) if hasattr(value, "shape") else array_of(value)
+
+
+def _saved_or(saved: Any, outline: Any) -> Any:
+    """What a node has saved, or else the outline of it."""
+    value = array_of(saved)
+    return outline if value is None else value
 
 
 def refuse(anomaly: Anomaly | None) -> None:
@@ -106,11 +120,13 @@ def backward_words(anomaly: Anomaly) -> str:
     """An anomaly in a gradient."""
     step = anomaly.step
     name = step.primitive.node_name if step.node is None else step.node.name()
+    known = step.output is not None or any(x is not None for x in step.inputs)
+    shapes = signature(step) if known else outline(anomaly.value)
     inherited = "" if anomaly.inherited is None else "; the gradient that it was given has one already"
     return (
         f"backward: {name} returned {anomaly.kind} values in its output {anomaly.position}, "
-        f"{first_bad(anomaly.value, anomaly.bad)}: the gradient of {step.name}, which ran{place(step.origin)}, by its "
-        f"input {anomaly.position}; the gradient is {outline(anomaly.value)}{inherited}{there(anomaly, '; ')}"
+        f"{first_bad(anomaly.value, anomaly.bad)}: the gradient of {step.name} by its input {anomaly.position}; it "
+        f"ran{place(step.origin)}; {shapes}{inherited}{there(anomaly, '; ')}"
         + (f"; backward was called at {step.called}" if step.called else "")
         + " (detect_anomaly is on)"
     )
@@ -122,8 +138,8 @@ def there(anomaly: Anomaly, before: str = "") -> str:
     if not isinstance(step.primitive, Elementwise):
         return ""
     index = np.unravel_index(int(np.argmax(anomaly.bad)), anomaly.value.shape)
-    given = [(f"input {i}", x) for i, x in enumerate(step.inputs) if x is not None]
-    if not given and anomaly.position >= 0 and step.output is not None:
+    given = [(f"input {i}", x) for i, x in enumerate(step.inputs) if x is not None and not isinstance(x, Outline)]
+    if not given and isinstance(step.output, np.ndarray):
         given = [("its output", step.output)]
     fitting = [(name, x) for name, x in given if broadcasts(np.shape(x), anomaly.value.shape)]
     parts = [f"{name} is {np.broadcast_to(x, anomaly.value.shape)[index]}" for name, x in fitting]

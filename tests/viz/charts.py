@@ -63,6 +63,12 @@ def long_names() -> Heatmap:
     return Heatmap([[1, 2.5, 1e6], [NAN, 0, -3], [4, 5, 6]], names, names, title="Names", width=320, height=300)
 
 
+def shaded() -> Heatmap:
+    names = [f"layer.{i}" for i in range(8)]
+    matrix = np.outer(waves(8), waves(8, 3)) * 1e-3
+    return Heatmap(matrix, names, names, title="Cosines", values=False, width=520, height=360)
+
+
 def predictions() -> Scatter:
     x = 100 + 40 * waves(150)
     return Scatter(x, x + 9 * waves(150, 5), title="Test rows", x_label="true", y_label="predicted", identity=True)
@@ -92,7 +98,8 @@ def signed_bars() -> Bars:
 CHARTS = {
     made.__name__: made
     for made in (
-        losses, norms, histogram, strip, confusion, weights, long_names, predictions, residuals, bars, signed_bars,
+        losses, norms, histogram, strip, confusion, weights, shaded, long_names, predictions, residuals, bars,
+        signed_bars,
     )
 }  # fmt: skip
 

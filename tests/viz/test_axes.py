@@ -20,6 +20,7 @@ def test_linear_ticks_are_round(low, high, expected):
 
 def test_log_ticks():
     assert log_ticks(0.09, 11) == [0.1, 0.2, 0.5, 1, 2, 5, 10]
+    assert log_ticks(0.002, 20) == [0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10]
     assert log_ticks(1e-6, 1e2) == [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10, 100]
 
 
@@ -38,3 +39,12 @@ def test_labels_from_left_to_right_have_room():
 )
 def test_numbers_are_short(value, text):
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.049, 0.05), (0.04999, 0.05), (1e6, 1e6 + 3), (-1e-9, 1e-9), (99.9999, 100)]
+)
+def test_labels_of_an_axis_are_told_apart(low, high):
+    labels = Axis(low, high).labels()
+    assert len(set(labels)) == len(labels) >= 2
+    assert [float(label) for label in labels] == pytest.approx(Axis(low, high).ticks(), rel=1e-9, abs=1e-18)

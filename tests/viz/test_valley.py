@@ -236,6 +236,34 @@ def test_main_directions_of_many_points_are_those_of_the_svd() -> None:
     assert np.abs(found @ right[:2].T) == pytest.approx(np.eye(2), abs=1e-9)
 
 
+def test_the_largest_weight_of_a_main_direction_is_positive() -> None:
+    for k in range(12):
+        points = np.sin(np.outer(np.arange(1, 30), np.arange(1, 6)) * 0.31 + k) * np.cos(np.arange(5) * (1 + k))
+        for direction in main_plane([points]).directions:
+            assert direction[np.abs(direction).argmax()] > 0
+
+
+def test_a_long_path_counts_no_more_than_a_short_one() -> None:
+    """Along x the short path varies most, along y the long one; both variances are means over the points of a path."""
+    short = np.array([[-2.0, 0, 0], [2, 0, 0]])
+    long = np.stack([np.zeros(300), np.tile([-1.0, 1.0], 150), np.zeros(300)], axis=1)
+    plane = main_plane([short, long])
+    assert np.abs(plane.directions) == pytest.approx(np.eye(3)[:2], abs=1e-9)
+    assert "(80 % of the variance)" in plane.labels[0] and "(20 %)" in plane.labels[1]
+
+
+def test_frozen_parameters_stay() -> None:
+    model, loss, data = network(), nn.MSELoss(), network_data()
+    model[0].weight.requires_grad_(False)
+    path = viz.Path()
+    path.record(model)
+    assert path.points.shape == (1, 9) and viz.descend(model, loss, data, steps=1).points.shape == (2, 9)
+    given = [tw.ones_like(p) for p in model.parameters() if p.requires_grad]
+    found = viz.landscape(model, loss, data, dimensions=1, points=3, directions=[given], normalise=None)
+    weights = [p.detach().numpy() + (k > 0) for k, p in enumerate(model.parameters())]
+    assert found.loss[2] == pytest.approx(loss_at(model, weights, loss, data), rel=1e-12)
+
+
 def test_a_straight_path_spans_a_plane_with_any_other_direction() -> None:
     plane = main_plane([np.outer(np.arange(5.0), [1.0, 2.0, 2.0])])
     assert plane.directions[0] == pytest.approx(np.array([1, 2, 2]) / 3)
@@ -252,6 +280,22 @@ def test_two_weights_by_name() -> None:
     parts[0][7], parts[3][0] = picture.a[1], picture.b[3]
     weights = [part.reshape(p.shape) for part, p in zip(parts, model.parameters(), strict=True)]
     assert picture.loss[1, 3] == pytest.approx(loss_at(model, weights, loss, data), rel=1e-12)
+
+
+def test_the_plane_of_one_picture_serves_another() -> None:
+    model, loss, data = network(), nn.MSELoss(), network_data()
+    first = viz.trajectory(model, loss, data, lr=0.1, steps=5, points=3)
+    other = viz.descend(model, loss, data, optimizer=lambda w: optim.Adam(w, lr=0.1), steps=5)
+    second = viz.trajectory(model, loss, data, paths=other, plane=first.plane, points=3)
+    assert second.plane is first.plane
+    with pytest.raises(ArgumentError, match="the plane is of 17 weights, but there are 2"):
+        trajectory_of_line(plane=first.plane)
+
+
+def test_shades_have_a_scale_from_the_largest_loss_to_the_smallest() -> None:
+    svg, (low, high) = VALLEYS["shades"]().svg(), VALLEYS["shades"]().range()
+    top, bottom = (re.search(rf'y="([\d.]+)">{v:.3g}</text>', svg) for v in (low, high))
+    assert top is not None and bottom is not None and float(top[1]) < float(bottom[1])
 
 
 def test_two_directions_need_not_be_orthogonal() -> None:

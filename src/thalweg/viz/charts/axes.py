@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -10,7 +11,18 @@ import numpy as np
 
 from ..text import text_width
 
-__all__ = ["Axis", "Floats", "LogScale", "data_axis", "linear_ticks", "log_ticks", "moments", "number", "numbers"]
+__all__ = [
+    "Axis",
+    "Floats",
+    "LogScale",
+    "data_axis",
+    "distinct",
+    "linear_ticks",
+    "log_ticks",
+    "moments",
+    "number",
+    "numbers",
+]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 LogScale = Literal["auto"] | bool
@@ -18,6 +30,7 @@ LogScale = Literal["auto"] | bool
 LOG_RATIO = 20  # numbers that span more than this factor are drawn on a logarithmic axis
 MARGIN = 0.05  # of the span is left free above the largest number, and below the smallest if that is not zero
 LARGEST = 1e300  # spans are computed in float64; what is larger is drawn at the edge
+MOST_DIGITS = 10  # of a label; ticks are multiples of powers of ten to so many
 FINEST = 1e-9  # numbers that differ by less than this factor are drawn as one
 LABEL_ROOM = 1.5  # room for a label on an axis from left to right, in widths of the widest
 
@@ -62,14 +75,14 @@ class Axis:
 
     def labels(self, count: int = 6) -> list[str]:
         """The ticks as text."""
-        return [number(value) for value in self.ticks(count)]
+        return distinct(self.ticks(count))
 
     def fitting(self, most: int = 8) -> list[float]:
         """The ticks of an axis from left to right: as many as have room side by side, at most about ``most``."""
         room = abs(self.end - self.start)
         for count in range(most, 1, -1):
             ticks = self.ticks(count)
-            if LABEL_ROOM * len(ticks) * max((text_width(number(v)) for v in ticks), default=0) <= room:
+            if LABEL_ROOM * len(ticks) * max(map(text_width, distinct(ticks)), default=0) <= room:
                 return ticks
         return self.ticks(1)[:1]
 
@@ -132,7 +145,7 @@ def linear_ticks(low: float, high: float, count: int = 6) -> list[float]:
 
 
 def log_ticks(low: float, high: float, count: int = 6) -> list[float]:
-    """Powers of ten within the span, with their doubles and quintuples where there is room for them.
+    """Powers of ten within the span, with their doubles and quintuples, or triples, where there is room for them.
 
     >>> log_ticks(0.04, 3)
     [0.05, 0.1, 0.2, 0.5, 1.0, 2.0]
@@ -141,7 +154,8 @@ def log_ticks(low: float, high: float, count: int = 6) -> list[float]:
     """
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     stride = max(1, len(decades) // count)
-    steps = (1, 2, 5) if math.log10(high / low) <= count / 2 else (1,)
+    wide = math.log10(high / low)
+    steps: tuple[int, ...] = (1, 2, 5) if wide <= count / 2 else (1, 3) if wide <= 0.8 * count else (1,)
     ticks = [v for d in decades[::stride] for v in (float(f"{m}e{d}") for m in steps) if low <= v <= high]
     return ticks if len(ticks) >= 2 else linear_ticks(low, high, count)
 
@@ -158,6 +172,20 @@ def number(value: float, digits: int = 4) -> str:
     if "e" in text and 1 <= abs(value) < 1e6 and value == int(value):
         return str(int(value))
     return text.replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+
+
+def distinct(values: Sequence[float]) -> list[str]:
+    """Different numbers for the labels of an axis, with as many digits as tell them apart.
+
+    >>> distinct([0.04998, 0.05, 0.05002]), distinct([0.049998, 0.05])
+    (['0.04998', '0.05', '0.05002'], ['0.049998', '0.05'])
+    """
+    texts = [number(value) for value in values]
+    for digits in range(5, MOST_DIGITS + 1):
+        if len(set(texts)) == len(set(values)):
+            break
+        texts = [number(value, digits) for value in values]
+    return texts
 
 
 def moments(values: Floats) -> tuple[float, float]:

@@ -11,12 +11,11 @@ from ...errors import ArgumentError
 from ..text import shortened, text_width
 from .axes import Floats, number, numbers
 from .plot import EDGE, HEIGHT, WIDTH, Chart, amount, text
-from .shades import READABLE, STRONGEST, cells, scale_bar
+from .shades import GAP, READABLE, STRONGEST, cells, scale_bar, scale_room
 
 __all__ = ["Heatmap"]
 
 FONT = 13
-SCALE = 66  # pixels for the scale of shades
 LABELS = 0.3  # of the width is the most that the labels of rows may take, and of the height those of columns
 
 
@@ -65,16 +64,19 @@ class Heatmap(Chart):
         self.columns = _labels("column_labels", column_labels, self.matrix.shape[1])
         self.labels = (x_label, y_label)
         self.words = [[number(v) for v in row] for row in self.matrix.tolist()]
+        self.right = self.width - EDGE
         self.place()
         self.with_values = self._room() if values is None else values
+        if not self.with_values:
+            self.right += EDGE / 2 - scale_room(self._largest(), -self._largest())
+            self.place()
         self.description = description or self._describe()
 
     def place(self) -> None:
-        """Where the cells lie, in pixels."""
+        """Where the cells lie, in pixels, if they may go as far as ``right``."""
         widest = max((text_width(label) for label in self.rows), default=0)
         self.left = round(16 + min(widest, LABELS * self.width) + (22 if self.labels[1] else 0))
         self.top = 48.0
-        self.right = self.width - EDGE
         pitch = (self.right - self.left) / max(1, len(self.columns))
         self.upright = max((text_width(label) for label in self.columns), default=0) + 6 > pitch
         tall = max((text_width(label) for label in self.columns), default=0) if self.upright else FONT
@@ -85,8 +87,6 @@ class Heatmap(Chart):
         parts = self.page()
         if not self.matrix.size:
             return "\n".join([*parts, *self.note("no values")])
-        if not self.with_values:
-            self.right = self.width - EDGE - SCALE
         x = np.round(np.linspace(self.left, self.right, columns + 1), 2)
         y = np.round(np.linspace(self.top, self.bottom, rows + 1), 2)
         largest = self._largest()
@@ -103,7 +103,7 @@ class Heatmap(Chart):
 
     def _largest(self) -> float:
         finite = np.abs(self.matrix[np.isfinite(self.matrix)])
-        return float(finite.max(initial=0.0)) or STRONGEST
+        return float(finite.max(initial=0.0)) or 1.0
 
     def _room(self) -> bool:
         """Whether every number fits into its cell."""
@@ -121,7 +121,7 @@ class Heatmap(Chart):
         ]
 
     def _scale(self, largest: float) -> list[str]:
-        x = self.right + 12
+        x = self.right + GAP
         if not (self.matrix < 0).any():
             return scale_bar(0, largest, x, self.top, self.bottom)
         middle = (self.top + self.bottom) / 2

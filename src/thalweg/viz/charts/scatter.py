@@ -9,7 +9,7 @@ import numpy as np
 from ...errors import ArgumentError
 from .axes import FINEST, Floats, LogScale, data_axis, moments, number, numbers
 from .plot import EDGE, HEIGHT, WIDTH, Chart, Plot, amount, text
-from .shades import cells, scale_bar
+from .shades import GAP, cells, scale_bar
 
 __all__ = ["Scatter"]
 
@@ -144,6 +144,6 @@ def _counted(x: Floats, y: Floats, plot: Plot) -> list[str]:
     shade = np.log1p(counts) / np.log1p(most)
     return [
         *cells(shade, np.round(columns, 1), np.round(rows, 1)),
-        *scale_bar(0, most, plot.right + 14, plot.top, plot.bottom),
+        *scale_bar(0, most, plot.right + GAP, plot.top, plot.bottom),
         text("points", plot.right + 12, plot.top - 8, "small"),
     ]

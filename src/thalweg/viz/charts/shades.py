@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..text import text_width
 from .axes import Floats, number
 from .plot import text
 
-__all__ = ["READABLE", "cells", "scale_bar"]
+__all__ = ["GAP", "READABLE", "STRONGEST", "cells", "scale_bar", "scale_room"]
 
 READABLE = 0.55  # the strongest shade behind text: its contrast with the text is above 4.5 on both kinds of pages
 STRONGEST = 0.9  # opacity of the strongest shade without text
 LEVELS = 24  # shades that are told apart
 BAR = 10  # pixels that a scale is wide
+GAP = 14  # pixels between the plotting area and a scale
 
 
 def cells(shade: Floats, x: Floats, y: Floats, kind: str = "heat", strongest: float = STRONGEST) -> list[str]:
@@ -42,6 +44,11 @@ def _strips(chosen: np.ndarray[tuple[int, int], np.dtype[np.bool_]], x: Floats, 
         f"M{x[first]:g} {y[i]:g}H{x[last]:g}v{height[i]:.6g}H{x[first]:g}z"
         for i, first, last in zip(row[::2], change[::2], change[1::2], strict=True)
     ]
+
+
+def scale_room(*values: float) -> float:
+    """How many pixels a scale with these numbers takes beside a plotting area, the gap before it included."""
+    return GAP + BAR + 5 + max(text_width(number(value, 3)) for value in values)
 
 
 def scale_bar(

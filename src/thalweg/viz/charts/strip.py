@@ -123,11 +123,21 @@ def _checked(steps: Floats, counts: Sequence[object], edges: object) -> list[tup
             f"HistogramSeries: steps should be increasing numbers, one for each histogram; there are {steps.size} "
             f"steps and {amount(len(counts), 'histogram')}"
         )
-    own = isinstance(edges, list | tuple) and len(edges) > 0 and np.ndim(edges[0]) == 1
-    if own and len(edges) != len(counts):  # type: ignore[arg-type]
+    borders = _rows(edges)
+    if borders is None:
+        borders = [edges] * len(counts)
+    if len(borders) != len(counts):
         raise ArgumentError("HistogramSeries: edges should be one row for all histograms, or one row for each")
-    borders = list(edges) if own else [edges] * len(counts)  # type: ignore[call-overload]
     return [checked_bins("HistogramSeries", one, row) for one, row in zip(counts, borders, strict=True)]
+
+
+def _rows(edges: object) -> list[object] | None:
+    """The rows of edges that each histogram has for itself, whose lengths may differ; None for one row for all."""
+    if isinstance(edges, np.ndarray):
+        return list(edges) if edges.ndim == 2 else None
+    if isinstance(edges, list | tuple) and edges and np.ndim(edges[0]) == 1:
+        return list(edges)
+    return None
 
 
 def _quantiles(counts: Floats, edges: Floats) -> Floats:

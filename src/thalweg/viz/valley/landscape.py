@@ -15,6 +15,7 @@ from ...ops.random import Generator
 from ..charts.axes import Floats, number
 from ..charts.lines import LineChart, Mark, Series
 from ..charts.plot import EDGE, amount, text
+from ..charts.shades import scale_room
 from ..text import shortened
 from .grid import losses_along
 from .objective import ModuleCost
@@ -121,7 +122,8 @@ class Landscape(Relief):
 
     def body(self) -> str:
         labels = (f"a, along the first {self.words}", f"b, along the second {self.words}")
-        plot = self.plot(*self.axes(), names=labels, top=78)
+        right = EDGE if self.draw == "levels" else scale_room(*self.range()) + EDGE / 2
+        plot = self.plot(*self.axes(), names=labels, top=78, right=right)
         x, y = plot.across(0.0), plot.up(0.0)
         below, numbers = self.relief(plot, [(x - 9, y - 9, x + 9, y + 9)])
         return "\n".join([

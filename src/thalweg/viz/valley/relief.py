@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from ..charts.axes import Axis, Floats, number
+from ..charts.axes import LOG_RATIO, Axis, Floats, number
 from ..charts.plot import Chart, Plot, text
-from ..charts.shades import cells
+from ..charts.shades import GAP, cells, scale_bar
 from ..charts.thinning import simplified
 from ..text import text_width
 from .levels import Box, Curves, label_places, levels_for
@@ -94,12 +94,18 @@ class Relief(Chart):
     def _shades(self, plot: Plot) -> list[str]:
         """A cell around each point of the grid, the darker the lower its loss stands among the levels."""
         finite = np.where(np.isfinite(self.loss), self.loss, np.nan)
-        low, high = (float(np.nanmin(finite)), float(np.nanmax(finite))) if np.isfinite(finite).any() else (0.0, 1.0)
+        low, high = self.range()
         shade = 1 - (finite - low) / ((high - low) or 1.0)
-        if low > 0 and high > 20 * low:
+        if low > 0 and high > LOG_RATIO * low:
             shade = 1 - np.log(finite / low) / np.log(high / low)
         x, y = (_borders(axis.places(values)) for axis, values in ((plot.across, self.a), (plot.up, self.b)))
-        return cells(shade.T[::-1], x, y[::-1])
+        bar = scale_bar(high, low, plot.right + GAP, plot.top, plot.bottom)
+        return [*cells(shade.T[::-1], x, y[::-1]), *bar]
+
+    def range(self) -> tuple[float, float]:
+        """The smallest and the largest finite loss; 0 and 0 if there is none."""
+        finite = self.loss[np.isfinite(self.loss)]
+        return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
 
 
 def _borders(places: Floats) -> Floats:

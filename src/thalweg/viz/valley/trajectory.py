@@ -28,7 +28,7 @@ ROOM = 0.15  # of the paths' extent is free on each side
 POINTS, FUNCTION_POINTS = 81, 241  # of the grid in each direction, for models and for functions
 COLOURS = (5, 1, 2, 3, 0, 4)  # of the style's series, in the order in which paths take them
 NEAR = 6.0  # pixels from one dot of a path to the next, at least
-START, END = "circle", "diamond"
+END = "diamond"
 SHAPES = ("dot", "square", "triangle", "cross")
 MINI_BATCH = 32
 BATCH_NORMS = (BatchNorm1d, BatchNorm2d, BatchNorm3d)  # one sample alone can't be normalised
@@ -99,7 +99,8 @@ def trajectory(
         raise ArgumentError("trajectory: there is no path to draw; leave paths out for the usual descents")
     found = plane_of(plane, objective, places)
     tracks = [found.project(place) for place in places]
-    count = points or (POINTS if objective.rows is not None else FUNCTION_POINTS)
+    usual = POINTS if objective.rows is not None else FUNCTION_POINTS
+    count = usual if points is None else points
     a, b = _span(tracks, 0, x_range, count), _span(tracks, 1, y_range, count)
     origin = objective.unpacked(found.origin)
     directions = [objective.unpacked(direction) for direction in found.directions]

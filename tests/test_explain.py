@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -113,6 +115,15 @@ def test_a_dead_network_after_backward(name):
             assert finding.blame.op == FUSED.get(name, case.op), str(explanation)
 
 
+def test_backward_of_what_was_computed_before():
+    _, model, loss = made("dead_relu")
+    value = loss(model, *batch())
+    explanation = explain(value.backward, model)
+    assert {f.parameter for f in explanation} == {"0.weight", "0.bias", "2.weight"}
+    assert {f.blame.op for f in explanation} == {"linear_relu"}
+    assert {f.blame.module for f in explanation} == {"0 (Linear)"}
+
+
 def test_lines_and_modules_are_known_of_what_ran_while_anomalies_were_looked_for():
     case, model, loss = made("dead_relu")
     with tw.autograd.detect_anomaly(check_nan=False):
@@ -120,6 +131,148 @@ def test_lines_and_modules_are_known_of_what_ran_while_anomalies_were_looked_for
     value.backward()
     blame = explain(value, model)["0.weight"].blame
     assert (blame.op, blame.module, blame.line) == ("relu", "1 (ReLU)", case.line)
+
+
+@pytest.mark.parametrize("name", [n for n, c in BROKEN.items() if "nan" in c.symptoms.values()])
+def test_nan_after_backward(name):
+    case, model, loss = made(name)
+    value = loss(model, *batch())
+    value.backward()
+    explanation = explain(value, model)
+    assert {f.parameter: f.symptom for f in explanation}.items() >= case.symptoms.items()
+    blame = explanation["0.weight"].blame
+    assert "the loss is" in blame.reason
+    assert ("the loss is finite" in blame.reason) == value.isfinite().item()
+    if name not in ("softmax_without_shift", "missing_data"):
+        assert blame.op == case.op
+
+
+@pytest.mark.parametrize(("name", "word"), [("vanishing", "falls"), ("exploding", "grows")])
+def test_scale_after_backward(name, word):
+    _, model, loss = made(name)
+    value = loss(model, *batch())
+    value.backward()
+    blame = explain(value, model)["0.weight"].blame
+    assert re.fullmatch(rf"the gradient {word} most between \d+.weight and \d+.weight, by a factor of .*", blame.reason)
+    assert re.fullmatch(r"\d+ \(Linear\)", blame.module)
+
+
+def test_weights_that_are_no_numbers():
+    model = nn.Linear(3, 1)
+    model.weight.data[0, 1] = math.nan
+    value = model(tw.ones(2, 3)).square().sum()
+    value.backward()
+    assert explain(value, model)["bias"].blame.reason == "weight holds NaN or infinity already"
+    blame = explain(lambda: model(tw.ones(2, 3)).square().sum(), model)["bias"].blame
+    assert (blame.op, blame.reason) == ("linear", "weight holds NaN already")
+
+
+# -- the words ------------------------------------------------------------------------------------------------
+
+
+class Numbers(nn.Module):
+    """A parameter of two numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Parameter(tw.tensor([1.0, 2.0]))
+
+
+ZEROS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "relu, only at units that are dead": (lambda w: (w - 1.5).relu()[0], "relu"),
+    "minimum, takes the other branch": (lambda w: tw.minimum(w, tw.tensor([-1.0, 5.0]))[0], "minimum"),
+    "where, condition (lt) is False everywhere": (lambda w: tw.where(w < 0, w, 0.0).sum(), "where"),
+    "floor, gives 0 everywhere": (lambda w: (w * (w.detach() / 4).floor()).sum(), "floor"),
+    "exp, underflows to 0": (lambda w: (w * (w.detach() - 1000).exp()).sum(), "exp"),
+    "sub, two values are equal": (lambda w: (w * (w.detach() - w.detach())).sum(), "sub"),
+    "where, a factor of the gradient, is 0": (lambda w: (w * tw.where(w.detach() > 0, 0.0, 1.0)).sum(), "where"),
+    "mul, multiplies by 0": (lambda w: (w * 0).sum(), "mul"),
+    "mul, other factor is 0 everywhere": (lambda w: (w * tw.zeros(2)).sum(), "mul"),
+    "mul, other factor is 0 wherever": (lambda w: (w * tw.tensor([0.0, 1.0]))[0], "mul"),
+    "mul, cancel": (lambda w: (w * 2 - w * 2).sum(), "mul"),
+    "pow, derivative is 0 here": (lambda w: (w**0).sum(), "pow"),
+    "recompute, inside of what the checkpoint computes": (
+        lambda w: tw.utils.checkpoint.checkpoint(lambda w: w.round().sum(), w, use_reentrant=False), "recompute",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ZEROS)
+def test_why_a_gradient_is_zero(name):
+    model = Numbers()
+    function, op = ZEROS[name]
+    finding = explain(lambda: function(model.w), model)["w"]
+    assert (finding.symptom, finding.blame.op) == ("zero", op)
+    assert name.partition(", ")[2] in finding.blame.reason
+
+
+NOT_FINITE: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "infinity is subtracted from infinity": (lambda w: ((w + math.inf) - (w * 2 + math.inf)).square().sum(), "sub"),
+    "0 is multiplied by infinity": (lambda w: (w * 0 * tw.full((2,), math.inf)).sum(), "mul"),
+    "too large for float32": (lambda w: (w.double() * 1e200).float().square().sum(), "convert"),
+    "exponent 0.5": (lambda w: (w - 1.5).pow(0.5).sum(), "pow"),
+    "divides by a number that is 0": (lambda w: (w / (w - 1 + 1e-30)).sum(), "div"),
+    "root of a negative number": (lambda w: (w - 5).sqrt().sum(), "sqrt"),
+    "makes NaN of finite numbers": (lambda w: w.acos().sum(), "acos"),
+    "makes an infinity of finite numbers": (lambda w: (w * 1e30 * 1e30).square().sum(), "mul"),
+    "its derivative is no finite number": (lambda w: (w * 2 / 4).asin().sum(), "asin"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.* encountered in")
+@pytest.mark.parametrize("reason", NOT_FINITE)
+def test_why_a_gradient_is_not_finite(reason):
+    model = Numbers()
+    function, op = NOT_FINITE[reason]
+    explanation = explain(lambda: function(model.w), model)
+    finding = explanation["w"]
+    assert finding.symptom in ("nan", "infinite")
+    assert finding.blame.op == op, str(explanation)
+    assert reason in finding.blame.reason
+
+
+SCALED: dict[str, tuple[Callable[[Any], Any], str, str]] = {
+    "its other factor is tiny": (lambda w, v: (w * 1e-20).sum() + v.sum(), "mul", "tiny"),
+    "it leaves": (lambda w, v: (w - 30).sigmoid().sum() + v.sum(), "sigmoid", "tiny"),
+    "as a factor it leaves": (lambda w, v: (w * (v.detach() - 50).exp()).sum() + v.sum(), "exp", "tiny"),
+    "grows little by little": (lambda w, v: functools.reduce(lambda x, _: x * 9, range(30), w).sum(), "mul", "huge"),
+    "steep where its input is close to 0": (lambda w, v: (w - w.detach() + 1e-25).sqrt().sum(), "sqrt", "huge"),
+}
+
+
+@pytest.mark.parametrize("reason", SCALED)
+def test_why_a_gradient_is_out_of_scale(reason):
+    model = nn.Module()
+    model.w, model.v = (nn.Parameter(tw.tensor([1.0, 2.0])) for _ in range(2))
+    function, op, symptom = SCALED[reason]
+    explanation = explain(lambda: function(model.w, model.v), model)
+    finding = explanation["w"]
+    assert (finding.symptom, finding.blame.op) == (symptom, op), str(explanation)
+    assert reason in finding.blame.reason
+
+
+def test_a_value_that_was_detached_before():
+    """Where detach() was not called in what is looked at, what reads the value is named."""
+    model = Numbers()
+    view = model.w.detach()
+    explanation = explain(lambda: (tw.ones(2, requires_grad=True) * view).sum(), model)
+    assert "its input 1 was taken off the tape before" in explanation["w"].blame.reason
+
+
+def test_a_parameter_that_its_module_does_not_read():
+    class Idle(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = Numbers()
+            self.main = nn.Linear(2, 1)
+            self.layer.forward = lambda x: x * 2
+
+        def forward(self, x: Any) -> Any:
+            return self.main(self.layer(x))
+
+    model = Idle()
+    blame = explain(lambda: model(tw.ones(3, 2)).sum(), model)["layer.w"].blame
+    assert (blame.module, blame.reason) == ("layer (Numbers)", "the module was called, but does not read it")
 
 
 # -- silence --------------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ from . import (
     xpu,
 )
 from .amp import autocast, is_autocast_available
+from .autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled, set_anomaly_enabled
 from .compiler import compile
 from .core import device as _device
 from .core import dtypes as _dtypes
@@ -182,6 +183,8 @@ __all__ = [
     "inf",
     "int",
     "io",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_autocast_available",
     "isfinite",
     "isinf",
@@ -220,6 +223,7 @@ __all__ = [
     "rsqrt",
     "save",
     "serialization",
+    "set_anomaly_enabled",
     "set_printoptions",
     "short",
     "sigmoid",

@@ -52,7 +52,7 @@
 
   const edge = (path, svg) => {
     const length = path.getTotalLength();
-    const count = Math.max(2, Math.ceil(length / 2) + 1);
+    const count = Math.max(2, Math.ceil(length / 4) + 1);
     const matrix = path.getScreenCTM();
     const points = Array.from({ length: count }, (_, i) =>
       onPage(matrix)(DOMPoint.fromPoint(path.getPointAtLength((length * i) / (count - 1)))));

@@ -8,6 +8,7 @@ edge is ``<path class="edge" data-from="…" data-to="…">``; its ends name blo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -40,10 +41,16 @@ class Box:
     blocks: tuple[str, ...]
     inside: bool = True
 
+    @cached_property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom."""
+        across, down = zip(*self.corners, strict=True)
+        return min(across), min(down), max(across), max(down)
+
 
 @dataclass(frozen=True)
 class Edge:
-    """One visible edge: the ids of its ends, and points along it, no further apart than two pixels."""
+    """One visible edge: the ids of its ends, and points along it, no further apart than four pixels."""
 
     source: str
     target: str
@@ -68,7 +75,9 @@ class Geometry:
 
 
 def geometry(page: Any) -> Geometry:
-    """Measure the page as it is rendered now."""
+    """Measure the page as it is rendered now; what has been measured stays as it is, for several checks."""
+    if isinstance(page, Geometry):
+        return page
     found = page.evaluate(_GATHER)
     return Geometry(
         tuple(_box(**box) for box in found["boxes"]),
@@ -80,7 +89,11 @@ def geometry(page: Any) -> Geometry:
 def overlapping_labels(page: Any) -> list[tuple[str, str]]:
     """The pairs of visible texts that lie over each other."""
     texts = geometry(page).of("text")
-    return [(a.name, b.name) for a, b in combinations(texts, 2) if overlap(a.corners, b.corners, LABEL_SLACK)]
+    return [
+        (a.name, b.name)
+        for a, b in combinations(texts, 2)
+        if _meet(a.bounds, b.bounds) and overlap(a.corners, b.corners, LABEL_SLACK)
+    ]
 
 
 def texts_outside_their_block(page: Any) -> list[tuple[str, str]]:
@@ -150,13 +163,13 @@ def _box(kind: str, name: str, corners: Any, svg: int, blocks: list[str], inside
     return Box(kind, name, (a, b, c, d), svg, tuple(blocks), inside)
 
 
-def _bounds(box: Box) -> tuple[float, float, float, float]:
-    across, down = zip(*box.corners, strict=True)
-    return min(across), min(down), max(across), max(down)
+def _meet(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    """Whether two upright boxes share anything; quickly, since most pairs do not."""
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def _within(point: Point, box: Box, slack: float = SLACK) -> bool:
-    x0, y0, x1, y1 = _bounds(box)
+    x0, y0, x1, y1 = box.bounds
     return x0 + slack < point[0] < x1 - slack and y0 + slack < point[1] < y1 - slack
 
 

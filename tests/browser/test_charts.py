@@ -9,24 +9,24 @@ import pytest
 
 from ..viz.charts import CHARTS, odd_charts
 from ..viz.valleys import VALLEYS
-from .geometry import overlapping_labels, texts_outside_their_picture
+from .geometry import geometry, overlapping_labels, texts_outside_their_picture
 
 
 @pytest.mark.parametrize("name", CHARTS)
 def test_labels_have_room(name: str, open_svg: Callable[[str], Any]) -> None:
-    page = open_svg(CHARTS[name]().svg())
-    assert overlapping_labels(page) == []
-    assert texts_outside_their_picture(page) == []
+    found = geometry(open_svg(CHARTS[name]().svg()))
+    assert overlapping_labels(found) == []
+    assert texts_outside_their_picture(found) == []
 
 
 def test_labels_of_odd_charts_have_room(open_html: Callable[[Any], Any]) -> None:
-    page = open_html("".join(chart.svg(style=i == 0) for i, chart in enumerate(odd_charts().values())))
-    assert overlapping_labels(page) == []
-    assert texts_outside_their_picture(page) == []
+    found = geometry(open_html("".join(chart.svg(style=i == 0) for i, chart in enumerate(odd_charts().values()))))
+    assert overlapping_labels(found) == []
+    assert texts_outside_their_picture(found) == []
 
 
 @pytest.mark.parametrize("name", VALLEYS)
 def test_labels_of_valleys_have_room(name: str, open_svg: Callable[[str], Any]) -> None:
-    page = open_svg(VALLEYS[name]().svg())
-    assert overlapping_labels(page) == []
-    assert texts_outside_their_picture(page) == []
+    found = geometry(open_svg(VALLEYS[name]().svg()))
+    assert overlapping_labels(found) == []
+    assert texts_outside_their_picture(found) == []

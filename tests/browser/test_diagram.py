@@ -12,6 +12,7 @@ import thalweg as tw
 from ..viz.models import GPT, MODELS, LeNet, drawn
 from .geometry import (
     crossing_blocks,
+    geometry,
     loose_edges,
     overlapping_labels,
     texts_outside_their_block,
@@ -22,11 +23,12 @@ from .geometry import (
 @pytest.mark.parametrize("name", MODELS)
 def test_nothing_is_in_the_way_of_anything(name: str, open_svg: Callable[[str], Any]) -> None:
     page = open_svg(drawn(name).svg())
-    assert overlapping_labels(page) == []
-    assert texts_outside_their_block(page) == []
-    assert texts_outside_their_picture(page) == []
-    assert crossing_blocks(page) == []
-    assert loose_edges(page) == []
+    found = geometry(page)
+    assert overlapping_labels(found) == []
+    assert texts_outside_their_block(found) == []
+    assert texts_outside_their_picture(found) == []
+    assert crossing_blocks(found) == []
+    assert loose_edges(found) == []
     picture = page.screenshot(full_page=True)
     assert picture[:8] == b"\x89PNG\r\n\x1a\n"
 

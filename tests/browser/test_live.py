@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-WAIT = 20_000  # milliseconds
+WAIT = 40_000  # milliseconds
 LOST = "ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|ERR_FAILED"
 
 

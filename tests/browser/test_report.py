@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from thalweg.cli import cli
 from thalweg.train.report.sections import SECTIONS
 
+from .contrast import faint_texts
 from .geometry import overlapping_labels, texts_outside_their_picture
 
 SECOND = 1000  # milliseconds
@@ -95,8 +96,8 @@ def test_a_narrow_page_is_no_wider_than_its_window(runs: Path, narrow: Any, open
     page = open_html(runs / name)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert page.evaluate(
-        "Array.from(document.querySelectorAll('h1, main :is(p, h2, h3, li, dd)')).every(e => e.scrollWidth <= e.clientWidth + 1 "
-        "|| getComputedStyle(e).display === 'inline')"
+        "Array.from(document.querySelectorAll('h1, main :is(p, h2, h3, li, dd)'))"
+        ".every(e => e.scrollWidth <= e.clientWidth + 1 || getComputedStyle(e).display === 'inline')"
     )
     small = page.evaluate(
         "Math.min(...Array.from(document.querySelectorAll('.figures svg.tw'), "
@@ -111,6 +112,13 @@ def test_dark_pages_are_dark_all_over(runs: Path, dark: Any, open_html: Opener) 
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(13, 17, 23)"
     fills = page.evaluate("Array.from(document.querySelectorAll('svg.tw rect.page'), r => getComputedStyle(r).fill)")
     assert set(fills) == {"rgb(13, 17, 23)"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_texts_stand_out(runs: Path, page: Any, open_html: Opener, name: str, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)
+    assert faint_texts(open_html(runs / name)) == []
 
 
 def test_it_reads_without_scripts(runs: Path, browser: Any) -> None:

@@ -142,13 +142,23 @@ def anomalies(m: Any) -> Any:
     return answers
 
 
+def switched(m: Any) -> Any:
+    """What is known of the search for anomalies."""
+    answers = []
+    for setting in ((False,), (True,), (True, False), (False,)):
+        m.set_anomaly_enabled(*setting)
+        answers.append((m.is_anomaly_enabled(), m.is_anomaly_enabled() and m.is_anomaly_check_nan_enabled()))
+    return answers
+
+
 def shared(m: Any) -> Any:
     x = m.ones(2)
     return x.share_memory_() is x, x.tolist()
 
 
 PROGRAMS: list[Callable[[Any], Any]] = [
-    in_modes, as_decorators, own_function, checks, backward, saved, typed, printed, clipped, anomalies, shared,
+    in_modes, as_decorators, own_function, checks, backward, saved, typed, printed, clipped, anomalies, switched,
+    shared,
 ]  # fmt: skip
 
 

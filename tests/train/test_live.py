@@ -206,12 +206,28 @@ def test_a_last_event_that_was_never_sent_gets_everything(watched, last):
 def test_the_end_is_told_and_closes_the_stream(watched):
     with watched.events() as events:
         next(events)
-        watched.live.end(sentence="The training has ended without a result: it was stopped.")
+        watched.live.end(error=KeyboardInterrupt())
         kind, _, update = next(events)
         assert kind == "end"
-        assert update["sentence"].startswith("The training has ended")
+        assert update["sentence"] == "The training has ended without a result: it was stopped."
         assert next(events, None) is None
     assert not watched.live.stop()
+
+
+def test_an_end_says_why_there_is_no_result(watched):
+    watched.live.end(error=RunError("the loss became <nan>;\nlower --lr"))
+    page = Page(watched.request().read().decode())
+    assert "without a result: the loss became <nan>; lower --lr." in page.texts["live-state"]
+    assert page.problems == []
+
+
+def test_an_end_survives_a_folder_that_has_gone(watched, tmp_path):
+    watched.live.epoch(metrics(1), [])
+    watched.live.end(tmp_path / "gone")
+    page = Page(watched.request().read().decode())
+    assert "its folder could not be read" in page.texts["live-state"]
+    assert "there is no run folder" in page.texts["summary"]
+    assert "Loss" in page.texts["curves"]
 
 
 def test_a_client_that_goes_away_harms_nothing(watched):
@@ -249,7 +265,7 @@ def test_the_token_of_the_page_stops_the_training(watched):
     assert watched.stops == [1]
     assert watched.live.state == "stopping"
     assert watched.request("POST", "/stop", token=token, body=b"{}").status == 202
-    watched.live.end(sentence="over")
+    watched.live.end()
     assert watched.request("POST", "/stop", token=token).status == 409
 
 

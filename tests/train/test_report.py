@@ -192,6 +192,16 @@ def test_damage_in_a_folder_is_escaped_too(runs, tmp_path):
     assert "This can't be shown" in page.texts["network"]
 
 
+def test_the_name_of_a_folder_is_escaped_too(runs, tmp_path):
+    run = copied(runs / "flowers", tmp_path / "<img src=x onerror=alert(3)>&")
+    write_report(run)
+    page = page_of(run)
+    assert page.problems == []
+    assert page.outside == []
+    assert page.count("img") == 0
+    assert page.texts["network"].count("<img src=x onerror=alert(3)>&") >= 1
+
+
 def test_pieces_escape_text_and_attributes():
     assert tag("p", "<&>", title='"<') == '<p title="&quot;&lt;">&lt;&amp;&gt;</p>'
     assert EVIL not in table([EVIL], [[EVIL, EVIL]], EVIL)
@@ -246,7 +256,7 @@ def test_damaged_diagnostics_leave_the_rest(runs, tmp_path, text):
     assert "Loss" in page.texts["curves"]
 
 
-@pytest.mark.parametrize("value", [None, "x", [], {}, -1, 1e400, True, [[1]], {"a": {"b": 1}}])
+@pytest.mark.parametrize("value", [None, "x", [], {}, -1, 1e400, True, [[1]], {"a": {"b": 1}}, [10**9, 10**9], [-1, 2]])
 @pytest.mark.parametrize(
     "key", ["layers", "options", "target", "rows", "result", "profile", "machine", "preprocessing"]
 )
@@ -289,8 +299,16 @@ def test_many_layers_and_many_classes_stay_readable(runs):
     test = {"task": "classification", "rows": 500, "wrong": 400, "classes": [f"class {i}" for i in range(500)],
             "confusion": [[i, (i + 1) % 500, i + 1] for i in range(500)], "worst": []}  # fmt: skip
     settings = {**load_run_data(runs / "digits").settings, "layers": layers}
-    page = Page(report_page(RunData("deep", settings, metrics, [], test)))
+    histogram = {"low": -1.0, "high": 1.0, "counts": list(range(40)), "mean": 0.0, "std": 1.0, "zeros": 0.1}
+    modules = [str(i) for i in range(57)]
+    snapshots = [
+        {"epoch": e, "weights": dict.fromkeys(names, histogram), "activations": dict.fromkeys(modules, histogram),
+         "dead": dict.fromkeys(modules, 0.0)}
+        for e in range(1, 40)
+    ]  # fmt: skip
+    page = Page(report_page(RunData("deep", settings, metrics, snapshots, test)))
     assert page.problems == []
+    assert "24 of 58, at even distances." in page.texts["weights"]
     assert "can't be shown" not in page.source
     assert "layer 29" in page.texts["gradients"]
     assert "The commonest confusions among 500 classes" in page.texts["test"]
@@ -333,6 +351,16 @@ def test_runs_that_predict_different_things_have_no_best(runs, thalweg):
     page = page_of(thalweg.folder, "c.html")
     assert "can't be compared" in page.texts["results"]
     assert "(best)" not in page.source
+
+
+def test_a_damaged_run_does_not_break_a_comparison(runs, thalweg, tmp_path):
+    other = copied(runs / "digits", tmp_path / "r", result=3, rows=[], options="x", preprocessing=None, layers=7)
+    (other / "metrics.jsonl").write_text('{"epoch": 1}\nx\n')
+    thalweg("report", runs / "digits", other)
+    page = page_of(thalweg.folder, "compare.html")
+    assert page.problems == []
+    assert "line 2 is damaged" in page.texts["results"]
+    assert "can't be shown: files are damaged" in page.texts["differences"]
 
 
 def test_runs_of_the_same_name_are_called_by_their_paths(runs, thalweg, tmp_path):

@@ -39,3 +39,12 @@ def test_labels_from_left_to_right_have_room():
 )
 def test_numbers_are_short(value, text):
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.049, 0.05), (0.04999, 0.05), (1e6, 1e6 + 3), (-1e-9, 1e-9), (99.9999, 100)]
+)
+def test_labels_of_an_axis_are_told_apart(low, high):
+    labels = Axis(low, high).labels()
+    assert len(set(labels)) == len(labels) >= 2
+    assert [float(label) for label in labels] == pytest.approx(Axis(low, high).ticks(), rel=1e-9, abs=1e-18)

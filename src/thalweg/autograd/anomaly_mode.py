@@ -18,7 +18,8 @@ from ..errors import AutogradError
 from ..ops.base import Elementwise
 from ..ops.broadcast import broadcasts
 from .explaining.anomalies import Anomaly, in_backward, in_forward
-from .explaining.walk import Recorder, Step, array_of, origins
+from .explaining.steps import Step, array_of, origins
+from .explaining.walk import Recorder
 from .explaining.wording import first_bad, outline, place, signature
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "detect_anomaly",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
+    "set_anomaly_enabled",
     "set_detect_anomaly",
 ]
 
@@ -216,6 +218,18 @@ class detect_anomaly:  # noqa: N801 - PyTorch's name
 
     def __exit__(self, *error: object) -> None:
         _switch(self._before)
+
+
+def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
+    """Switch ``autograd.detect_anomaly`` on or off, until further notice.
+
+    >>> import thalweg as tw
+    >>> tw.set_anomaly_enabled(True)
+    >>> tw.is_anomaly_enabled()
+    True
+    >>> tw.set_anomaly_enabled(False)
+    """
+    _switch(check_nan if mode else None)
 
 
 def is_anomaly_enabled() -> bool:

@@ -173,7 +173,7 @@ class Compiled:
     def recorded_walk(self, args: Any = (), kwargs: Any = MappingProxyType({}), model: Any = None) -> Recorder:
         """What a call computes, step by step, with the values of now; nothing is changed.
 
-        ``model`` gives the modules their names. See ``autograd.explaining.walk.Step``.
+        ``model`` gives the modules their names. See ``autograd.explaining.steps.Step``.
         """
         from .examined import examined_walk
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.explaining.walk import Recorder, Step, parameters_of
+from ..autograd.explaining.steps import Step
+from ..autograd.explaining.walk import Recorder
 from ..core.bundle import Bundle
 from ..core.structure import mapped
 from ..core.tensor import Tensor
@@ -88,7 +89,7 @@ def examined_walk(
     With a ``model``, backward is gone through too, if the function returns a loss and does not do it itself.
     """
     trace = _Unrolled(arguments)
-    recorder = _NodeRecorder(parameters_of(model))
+    recorder = _NodeRecorder(model)
     with tracing(trace), watching(recorder, model):
         args, kwargs = mapped(partial(numbered, trace, []), (args, kwargs))
         recorder.run(partial(function, *args, **kwargs))

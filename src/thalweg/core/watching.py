@@ -20,7 +20,7 @@ from .primitive import Primitive
 from .tape import Node
 from .tensor import Tensor
 
-__all__ = ["Observer", "Watch", "observer", "watching"]
+__all__ = ["Observer", "Watch", "watching"]
 
 
 class Observer(Watcher):
@@ -46,11 +46,6 @@ _users = 0  # how many threads' blocks need the exchange
 _exchanged: list[tuple[type, str, Any]] = []  # what was there before
 
 TAKEN = ("detach", "item", "tolist", "numpy", "__bool__", "__float__", "__int__", "__index__", "__array__")
-
-
-def observer() -> Observer | None:
-    """The one that this thread's operations are told to; None while nobody looks."""
-    return _local.observer
 
 
 class Watch:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.tensor import wrap
 from ..errors import CompileError, DivergenceError
@@ -17,12 +17,14 @@ from .evaluation import evaluation
 from .gauges import Snapshot
 from .interrupt import Interruption
 from .jobs import Job
-from .live import Live
 from .loop import Trainer, network, outputs_of
 from .options import Options
 from .progress import progress_for
 from .report import try_report
 from .run import RunFolder
+
+if TYPE_CHECKING:
+    from .live import Live
 
 __all__ = ["Outcome", "describe_outcome", "run_job"]
 
@@ -92,7 +94,7 @@ def run_job(
         if not folder.has_model:
             folder.discard()
         if live is not None:
-            live.end(sentence=f"The training has ended without a result: {error or 'it was stopped'}.")
+            live.end(error=error)
         raise
     unreported = try_report(folder.path)
     if live is not None:

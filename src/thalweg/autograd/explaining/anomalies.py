@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .walk import Step, array_of
+from .steps import Step, array_of
 
 __all__ = ["Anomaly", "has_infinity", "has_nan", "in_backward", "in_forward"]
 

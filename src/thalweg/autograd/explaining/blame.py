@@ -13,7 +13,7 @@ from .missing import missing
 from .paths import Paths, Use
 from .scale import OTHER, out_of_scale
 from .sizes import is_zero
-from .walk import Step
+from .steps import Step
 
 __all__ = ["blame_for", "maker"]
 

@@ -21,8 +21,9 @@ from .paths import Paths
 from .reasons import SATURATING
 from .report import where
 from .sizes import CANCELLED, SUDDEN, norm, rms, symptoms
+from .steps import Step, parameters_of
 from .tape import TapeWalk, tape_walk
-from .walk import Recorder, Step, parameters_of
+from .walk import Recorder
 
 __all__ = ["explain", "explained", "side_walk"]
 
@@ -94,7 +95,7 @@ def side_walk(function: Callable[..., Any], model: Any, args: Any = (), kwargs: 
 
     Put back are the values and gradients of the model's parameters, its buffers, and the default random generator.
     """
-    recorder = Recorder(parameters_of(model))
+    recorder = Recorder(model)
     with put_back(model), watching(recorder, model):
         state.inside += 1  # compiled functions are part of it
         try:

@@ -12,7 +12,7 @@ from . import reasons
 from .findings import Blame
 from .paths import Paths
 from .sizes import is_zero, rms
-from .walk import Step
+from .steps import Step
 from .wording import number
 
 __all__ = ["guess"]

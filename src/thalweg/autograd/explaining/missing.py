@@ -10,7 +10,7 @@ from ...core.tensor import Tensor
 from . import reasons
 from .findings import Blame
 from .paths import Paths, Use
-from .walk import Step, is_on_tape
+from .steps import Step, is_on_tape
 from .wording import place
 
 __all__ = ["missing"]

@@ -9,7 +9,8 @@ import numpy as np
 
 from ...core.tensor import Tensor
 from .sizes import norm, summed_to
-from .walk import Recorder, Step, is_on_tape
+from .steps import Step, is_on_tape
+from .walk import Recorder
 
 __all__ = ["Paths", "Use"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from ...core.origin import Origin
 from .findings import Blame
 from .sizes import is_zero
-from .walk import Step
+from .steps import Step
 from .wording import number, scope_words
 
 __all__ = [

@@ -11,7 +11,7 @@ from . import reasons
 from .findings import Blame
 from .paths import Paths, Use
 from .sizes import SUDDEN, norm, rms
-from .walk import Step
+from .steps import Step
 from .wording import number, scope_words
 
 __all__ = ["OTHER", "out_of_scale"]

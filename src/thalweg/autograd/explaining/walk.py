@@ -8,7 +8,6 @@ differentiation. Where backward passed, a step also has the cotangent of its out
 from __future__ import annotations
 
 import itertools
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,101 +15,18 @@ import numpy as np
 
 from ...core.bundle import Bundle
 from ...core.modes import state
-from ...core.origin import NOWHERE, Origin, Scope, here, scope_of, set_scope
+from ...core.origin import Scope, here, set_scope
 from ...core.primitive import Primitive
-from ...core.tape import LEAF, Node, Outline, edge_of
+from ...core.tape import Node, Outline, edge_of
 from ...core.tensor import Tensor
-from ...core.value import SymbolicValue
 from ...core.watching import Observer, watching
 from ...errors import AutogradError
+from .nodes import Places, nodes_of, step_of
+from .steps import Step, Taken, array_of, is_on_tape, parameters_of, root_memory
 
-__all__ = ["Recorder", "Step", "Taken", "array_of", "origins", "parameters_of", "recorded_walk", "root_memory"]
+__all__ = ["Recorder", "recorded_walk"]
 
 ndarray = np.ndarray
-
-# Where the nodes were made that were recorded while anomalies were looked for.
-origins: weakref.WeakKeyDictionary[Node, Origin] = weakref.WeakKeyDictionary()
-
-
-class Step:
-    """One operation, and what backward did at it.
-
-    Attributes:
-        primitive: what was applied.
-        params: its parameters.
-        origin: the user's line, and the call of a module, that it belongs to.
-        inputs: its inputs as they were then, arrays and numbers; None where they are not known.
-        output: its output; None if it is not known.
-        sources: for each input the Step that computed it, the Tensor from outside that it is, or None.
-        cut: for each input, whether its source was on the tape and the input was not.
-        node: its node on the tape, if it has one.
-        recording: whether operations were being recorded.
-        time: when it ran, on a clock of this walk.
-        cotangent: the gradient by its output; None where backward did not come.
-        cotangents: the gradients by its inputs; None for those that none was asked for, or that backward did not reach.
-        visited: when backward came, on the same clock; 0 if it did not.
-        called: the line from which backward was called then.
-    """
-
-    __slots__ = (
-        "called",
-        "cotangent", "cotangents", "cut", "inputs", "node", "origin", "output", "params", "primitive", "recording",
-        "sources", "time", "visited",
-    )  # fmt: skip
-
-    def __init__(self, primitive: Primitive, params: dict[str, Any], origin: Origin = NOWHERE) -> None:
-        self.primitive = primitive
-        self.params = params
-        self.origin = origin
-        self.inputs: tuple[Any, ...] = ()
-        self.output: Any = None
-        self.sources: tuple[Any, ...] = ()
-        self.cut: tuple[bool, ...] = ()
-        self.node: Node | None = None
-        self.recording = True
-        self.time = 0
-        self.cotangent: Any = None
-        self.cotangents: list[Any] = []
-        self.visited = 0
-        self.called = ""
-
-    @property
-    def name(self) -> str:
-        """The name of the operation."""
-        return self.primitive.name
-
-    def __repr__(self) -> str:
-        return f"<{self.name} at {self.origin.line or '?'}>"
-
-
-class Taken:
-    """The user has taken a value off the tape: by ``how``, at ``origin``, at a ``time`` on the walk's clock."""
-
-    __slots__ = ("how", "origin", "source", "time")
-
-    def __init__(self, source: Any, how: str, origin: Origin, time: int) -> None:
-        self.source = source
-        self.how = how
-        self.origin = origin
-        self.time = time
-
-
-def array_of(value: Any) -> Any:
-    """The array in which the elements of a value are; a number as it is; None for what holds none."""
-    if isinstance(value, Tensor):
-        value = value._value
-    while isinstance(value, SymbolicValue):
-        value = value.elements()
-    if isinstance(value, np.generic):
-        return np.asarray(value)
-    return value if isinstance(value, (ndarray, bool, int, float)) else None
-
-
-def root_memory(value: Any) -> Any:
-    """What a value looks at: views of one memory have the same."""
-    while type(value) is ndarray and type(value.base) is ndarray:
-        value = value.base
-    return getattr(value, "root", value)
 
 
 class Recorder(Observer):
@@ -124,7 +40,7 @@ class Recorder(Observer):
         stopped: whether it has ended at a backward that had nothing to walk.
     """
 
-    def __init__(self, leaves: Sequence[Tensor] = ()) -> None:
+    def __init__(self, model: Any = None) -> None:
         self.steps: list[Step] = []
         self.roots: list[Any] = []
         self.taken_off: list[Taken] = []
@@ -139,7 +55,8 @@ class Recorder(Observer):
         self.line = ""
         self.result: Any = None
         self.stopped = False
-        for x in leaves:
+        self.places = Places(model)
+        for x in parameters_of(model):
             memory = root_memory(x._value)
             self.by_memory[id(memory)] = (x, memory)
 
@@ -207,7 +124,14 @@ class Recorder(Observer):
 
     # -- backward -----------------------------------------------------------------------------------------
 
+    def read_tape(self, roots: Sequence[Tensor]) -> None:
+        """Add the steps that were recorded before anyone looked."""
+        for node in nodes_of(roots):
+            if node not in self.by_node:
+                self.add(step_of(node, self.by_node, self.places), node)
+
     def starting(self, roots: Sequence[Tensor], accumulating: bool) -> None:
+        self.read_tape(roots)
         if not self.walks:
             self.line, self.around, _ = here()
             if accumulating:
@@ -215,11 +139,7 @@ class Recorder(Observer):
         self.walks.append(len(self.entered))
 
     def entering(self, node: Node, dy: Any) -> None:
-        step = self.by_node.get(node)
-        if step is None:  # made before anyone looked
-            step = Step(node.primitive, node.params, Origin("", scope_of(node)))
-            step.sources = tuple(self.by_node.get(e) if type(e) is Node else e for e in node.edges)
-            self.add(step, node)
+        step = self.by_node[node]
         self.entered.append(step)
         step.visited, step.called = next(self.clock), self.line
         step.cotangent = self.added(step.cotangent, dy)
@@ -272,11 +192,6 @@ class Recorder(Observer):
         self.result = loss
 
 
-def is_on_tape(source: Any) -> bool:
-    """Whether a step was recorded, or a tensor requires a gradient."""
-    return source.node is not None if isinstance(source, Step) else source is not None and source._node is LEAF
-
-
 def recorded_walk(function: Callable[[], Any], model: Any = None) -> Recorder:
     """What ``function()`` computes, and what backward does if it calls it, as a list of ``steps``.
 
@@ -289,12 +204,7 @@ def recorded_walk(function: Callable[[], Any], model: Any = None) -> Recorder:
     [('relu', [1.0, 1.0]), ('sum', 1.0)]
     >>> w.grad = None
     """
-    recorder = Recorder(parameters_of(model))
+    recorder = Recorder(model)
     with watching(recorder, model):
         recorder.run(function)
     return recorder
-
-
-def parameters_of(model: Any) -> list[Tensor]:
-    """The parameters of a module; none of None."""
-    return [] if model is None else [p for _, p in model.named_parameters()]

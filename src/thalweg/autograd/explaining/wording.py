@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core.origin import Origin, Scope
-from .walk import Step
+from .steps import Step
 
 __all__ = ["first_bad", "number", "outline", "place", "scope_words", "signature"]
 

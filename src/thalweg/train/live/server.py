@@ -31,7 +31,8 @@ __all__ = ["LiveServer"]
 
 LOOPBACK = "127.0.0.1"
 INTERVAL = 1.0  # seconds between two events at least
-SHARE = 20  # of the time that an event took to draw, there are so many before the next: drawing takes at most 1/20
+SHARE = 50  # times as long as an event took to draw, at least, until the next: drawing takes 2 % of the time
+LONGEST = 10.0  # seconds that a page waits for news at most
 PING = 10.0  # seconds without news, after which a line says that the connection holds
 PATIENCE = 3.0  # seconds that the end of a training waits for its watchers to be told
 SILENCE = 30.0  # seconds that a client may take to send its request
@@ -88,7 +89,7 @@ class LiveServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.live.state != "ended":
-            self.live.end(sentence=f"The training has ended without a result: {error or 'it was stopped'}.")
+            self.live.end(error=error)
         self._wait_for_watchers()
         self._http.shutdown()
         self._http.server_close()
@@ -237,7 +238,7 @@ class _Handler(BaseHTTPRequestHandler):
             owner.watched_at = time.monotonic()
             if kind == "end":
                 return
-            live.rest(max(INTERVAL, SHARE * seconds))
+            live.rest(min(max(INTERVAL, SHARE * seconds), LONGEST))
 
     def _last_seen(self) -> int:
         """The version that a client had when its connection broke; -1 if it has none."""

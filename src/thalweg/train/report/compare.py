@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from ...viz.charts import LineChart, Series
 from .curves import HEIGHT, WIDTH, scored
@@ -14,6 +13,8 @@ from .data import Numbers, RunData, as_number
 from .facts import duration, options, test_score
 from .page import shell
 from .pieces import Html, figure, grid, items, joined, number, paragraph, table, tag
+from .sections import guarded
+from .timing import speed
 
 __all__ = ["comparison_page", "named"]
 
@@ -24,9 +25,9 @@ def comparison_page(runs: Named) -> str:
     """The page that compares runs, by the names that it calls them."""
     title = f"{len(runs)} runs compared"
     sections = [
-        ("results", "Results", _results(runs)),
-        ("differences", "What differs", _differences(runs)),
-        ("curves", "Curves", _curves(runs)),
+        ("results", "Results", guarded(_results, runs)),
+        ("differences", "What differs", guarded(_differences, runs)),
+        ("curves", "Curves", guarded(_curves, runs)),
     ]
     return shell(title, title, sections)
 
@@ -49,11 +50,11 @@ def _results(runs: Named) -> Html:
         result = run.result
         rows.append([
             name,
-            _best(test_score(run) if result else "–", alike and scores[name] == _extreme(scores, min)),
-            _best(number(losses[name]), alike and losses[name] == _extreme(losses, min)),
+            _best(test_score(run) if result else "–", alike and scores[name] == _least(scores)),
+            _best(number(losses[name]), alike and losses[name] == _least(losses)),
             number(result.get("best_epoch")), number(result.get("epochs", len(run.metrics))),
             duration(as_number(result["seconds"])) if "seconds" in result else "–",
-            f"{np.nanmedian(run.column('samples_per_second')):,.0f}" if run.metrics else "–",
+            speed(run),
             str(result.get("ended", "cut off" if not result else "–")),
         ])  # fmt: skip
     head = ["run", "test", "validation loss", "kept epoch", "epochs", "took", "samples/s", "ended"]
@@ -71,9 +72,10 @@ def _score(run: RunData) -> float:
     return -as_number(test.get("accuracy")) if run.is_classification else as_number(test.get("rmse"))
 
 
-def _extreme(values: Mapping[str, float], choose: Callable[..., float]) -> float:
+def _least(values: Mapping[str, float]) -> float:
+    """The smallest number; NaN, which equals nothing, if there is nothing to compare."""
     known = [value for value in values.values() if value == value]
-    return choose(known) if len(known) > 1 else float("nan")
+    return min(known) if len(known) > 1 else math.nan
 
 
 def _best(text: str, best: bool) -> object:

@@ -1,4 +1,4 @@
-"""How a run was made: its result in short, its settings, its network, the time of each kernel, and the machine."""
+"""How a run was made: its result in short, its settings, its network, and the machine."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from ...errors import ThalwegError
 from ...ops.creation import zeros
 from ...random import fork_rng
 from ...viz import diagram
-from ...viz.charts import Bars
 from ..loop import network
-from .curves import WIDTH
 from .data import RunData, as_number
-from .pieces import Html, beside, facts, figure, folded, items, joined, number, paragraph, table
+from .pieces import Html, beside, facts, folded, items, joined, number, paragraph, table
 
 __all__ = [
     "ENDED",
@@ -24,7 +22,6 @@ __all__ = [
     "settings",
     "summary",
     "test_score",
-    "timing",
 ]
 
 ENDED = {
@@ -32,29 +29,17 @@ ENDED = {
     "stopped": "stopped before its end",
     "diverged": "the loss left the finite numbers",
 }
+MOST_WEIGHTS = 20_000_000  # of a network that is made anew for its diagram
 FEATURES = 200  # columns that are listed
 
 
 def summary(run: RunData) -> Html:
     """The result in short."""
     result, target = run.result, run.target
-    rows = run.settings.get("rows", {})
-    pairs: list[tuple[str, object]] = []
-    if result:
-        pairs.append((f"test {run.score_name}", test_score(run)))
-        pairs.append(("kept", f"epoch {number(result.get('best_epoch'))} of {number(result.get('epochs'))}"))
-        pairs.append(("validation loss", number(result.get("validation_loss"))))
-    elif run.metrics:
-        last = run.metrics[-1]
-        pairs.append(("epoch", f"{number(last.get('epoch'))} of {number(options(run).get('epochs'))}"))
-        pairs.append(("validation loss", number(last.get("validation_loss"))))
-        score = as_number(last.get("validation_score"))
-        pairs.append(
-            (f"validation {run.score_name}", f"{100 * score:.1f} %" if run.is_classification else number(score))
-        )
+    pairs = _ended(run) if result else _newest(run)
     pairs.append(("predicts", f"{target.get('name', '?')} ({target.get('task', '?')})"))
     pairs.append(("network", "-".join(str(n) for n in run.settings.get("layers", []))))
-    pairs.append(("training rows", number(rows.get("train"))))
+    pairs.append(("training rows", number(run.settings.get("rows", {}).get("train"))))
     if "seconds" in result:
         pairs.append(("training took", duration(as_number(result["seconds"]))))
     parts = [facts(pairs)]
@@ -65,6 +50,27 @@ def summary(run: RunData) -> Html:
     if run.problems:
         parts.append(items(run.problems))
     return joined(parts)
+
+
+def _ended(run: RunData) -> list[tuple[str, object]]:
+    result = run.result
+    return [
+        (f"test {run.score_name}", test_score(run)),
+        ("kept", f"epoch {number(result.get('best_epoch'))} of {number(result.get('epochs'))}"),
+        ("validation loss", number(result.get("validation_loss"))),
+    ]
+
+
+def _newest(run: RunData) -> list[tuple[str, object]]:
+    if not run.metrics:
+        return []
+    last = run.metrics[-1]
+    score = as_number(last.get("validation_score"))
+    return [
+        ("epoch", f"{number(last.get('epoch'))} of {number(options(run).get('epochs'))}"),
+        ("validation loss", number(last.get("validation_loss"))),
+        (f"validation {run.score_name}", f"{100 * score:.1f} %" if run.is_classification else number(score)),
+    ]
 
 
 def test_score(run: RunData) -> str:
@@ -151,59 +157,18 @@ def picture_of_network(run: RunData) -> Html:
 
 
 def _diagram(run: RunData, sizes: list[int]) -> Html:
+    if sum((n + 1) * m for n, m in pairwise(sizes)) > MOST_WEIGHTS:
+        return paragraph("The network has too many weights for its diagram to be drawn here.", "note")
     batch = options(run).get("batch_size")
     rows = batch if isinstance(batch, int) else int(as_number(run.settings["rows"]["train"]))
     try:
         with fork_rng():  # the weights are drawn at random, and forgotten
-            drawn = diagram(network(sizes), zeros(rows, sizes[0]), title=f"{run.name}: the network")
+            drawn = diagram(network(sizes), zeros(1, 1).expand(rows, sizes[0]), title=f"{run.name}: the network")
     except ThalwegError as error:
         return paragraph(f"The network could not be drawn: {error}", "note")
     return Html(
         f'<div class="scroll diagram" tabindex="0" role="group" aria-label="Block diagram">{drawn._repr_html_()}</div>'
     )
-
-
-def timing(run: RunData) -> Html:
-    """Where the time goes."""
-    epochs = run.column("seconds")
-    parts = []
-    if len(epochs):
-        speed = run.column("samples_per_second")
-        parts.append(facts([
-            ("epochs", f"{len(epochs):,}"),
-            ("in their steps", duration(float(epochs.sum()))),
-            ("median speed", f"{_median(speed):,.0f} samples/s"),
-        ]))  # fmt: skip
-    profile = run.settings.get("profile")
-    if not isinstance(profile, dict):
-        waiting = "The kernels are timed when the training has ended." if run.running else (
-            "The step ran line by line in NumPy, or its kernels were not timed."
-        )  # fmt: skip
-        return joined([*parts, paragraph(waiting)])
-    kernels = profile["kernels"]
-    threads = f"{profile['threads']} thread{'s' if profile['threads'] != 1 else ''}"
-    parts.append(paragraph(
-        f"A step on {number(profile['batch'])} rows takes {number(profile['program'])} µs on up to {threads}; its "
-        f"{len(kernels)} kernels take {number(profile['microseconds'])} µs one after the other on one thread. In large "
-        f"products one thread reaches {number(profile['product_gflops'])} GFLOP/s, in copying "
-        f"{number(profile['copy_gigabytes'])} GB/s.",
-    ))  # fmt: skip
-    by_time = sorted(kernels, key=lambda k: -as_number(k["microseconds"]))[:12]
-    bars = Bars([k["kind"] for k in by_time], [as_number(k["microseconds"]) for k in by_time],
-                title="The slowest kernels", unit="µs", width=WIDTH + 120)  # fmt: skip
-    rows = [
-        [k["name"], number(k["microseconds"], 3), f"{as_number(k['share']):.1f} %", number(k["gflops"], 3),
-         number(k["gigabytes"], 3), f"{as_number(k['percent']):.0f} %", k["kind"], k["formula"]]
-        for k in kernels
-    ]  # fmt: skip
-    head = ["kernel", "µs", "share", "GFLOP/s", "GB/s", "of limit", "kind", "formula"]
-    kept = folded("All kernels", table(head, rows, "Kernels of the training step, in their order"), "kernels")
-    return joined([*parts, figure(bars), kept])
-
-
-def _median(values: Any) -> float:
-    known = sorted(v for v in values.tolist() if v == v)
-    return known[len(known) // 2] if known else float("nan")
 
 
 def machine(run: RunData) -> Html:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from ...viz import Picture
 from ...viz.charts import Heatmap, HistogramSeries, LineChart, Series
 from ...viz.style import SERIES
+from ..gauges import evenly
 from .curves import HEIGHT, WIDTH
 from .data import Numbers, RunData, as_number
 from .pieces import Html, figure, folded, grid, joined, number, paragraph, table
@@ -17,6 +18,7 @@ from .pieces import Html, figure, folded, grid, joined, number, paragraph, table
 __all__ = ["gradients", "histograms"]
 
 COLUMNS = 24  # epochs of a heat map
+MOST_STRIPS = 24  # histograms of one kind
 
 
 def gradients(run: RunData) -> Html:
@@ -56,21 +58,23 @@ def histograms(run: RunData) -> Html:
     activations = _over_epochs(run, "activations")
     labels = layer_labels(weights)
     kinds = module_kinds(activations, labels)
-    return joined([
-        folded(
-            "Weights", grid(figure(_strip(f"{labels[layer_of(name)]}: {_part(name)}", "weight", *found))
-                            for name, found in weights.items()), "weights", open=True,
-        ),
-        folded(
-            "Activations", grid(figure(_strip(f"after {kinds[name]}", "activation", *found))
-                                for name, found in activations.items()), "activations", open=True,
-        ),
-        _last_activations(run, kinds),
-        paragraph(
-            "Each column is the histogram after an epoch: the darker, the more values lie there. Activations are those "
-            "of up to 256 validation rows.", "note",
-        ),
-    ])  # fmt: skip
+    strips = {
+        "weights": [(f"{labels[layer_of(name)]}: {_part(name)}", "weight", *held) for name, held in weights.items()],
+        "activations": [(f"after {kinds[name]}", "activation", *held) for name, held in activations.items()],
+    }
+    note = (
+        "Each column is the histogram after an epoch: the darker, the more values lie there. Activations are those of "
+        "up to 256 validation rows."
+    )
+    return joined([*(_strips(key, found) for key, found in strips.items()), _last_activations(run, kinds),
+                   paragraph(note, "note")])  # fmt: skip
+
+
+def _strips(key: str, strips: Sequence[tuple[str, str, list[float], list[Any], list[Any]]]) -> Html:
+    """The histograms of one kind, of some layers only if there are very many."""
+    shown = [strips[i] for i in evenly(len(strips), MOST_STRIPS)]
+    some = paragraph(f"{len(shown)} of {len(strips)}, at even distances.", "note") if len(shown) < len(strips) else ""
+    return folded(key.capitalize(), joined([some, grid(figure(_strip(*strip)) for strip in shown)]), key, open=True)
 
 
 def layer_labels(by_name: Mapping[str, Any]) -> dict[str, str]:
@@ -116,7 +120,7 @@ def _over_time(title: str, label: str, epochs: Numbers, layers: Mapping[str, Num
     if len(layers) <= SERIES:
         series = [Series(name, epochs, values) for name, values in layers.items()]
         return LineChart(series, title=title, x_label="epoch", y_label=label, width=WIDTH, height=HEIGHT)
-    chosen = np.unique(np.linspace(0, len(epochs) - 1, min(COLUMNS, len(epochs))).round().astype(int))
+    chosen = evenly(len(epochs), COLUMNS)
     with np.errstate(divide="ignore", invalid="ignore"):
         matrix = np.log10(np.array([values[chosen] for values in layers.values()]))
     return Heatmap(

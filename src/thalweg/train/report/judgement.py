@@ -10,7 +10,7 @@ import numpy as np
 from ...viz.charts import Histogram, Scatter
 from .curves import HEIGHT, WIDTH
 from .data import RunData, as_number
-from .pieces import Html, figure, grid, joined, markup, number, paragraph, picture, table, tag
+from .pieces import Html, figure, grid, joined, number, paragraph, picture, table, tag
 
 __all__ = ["confusion_table", "judgement"]
 
@@ -106,7 +106,9 @@ def _rows(worst: Sequence[dict[str, Any]], classes: Sequence[str]) -> Html:
         ]
         for m in worst
     ]  # fmt: skip
-    return table(["data row", "true", "predicted", "probability of true", *columns], rows, "The worst mistakes")
+    return table(
+        ["data row", "true", "predicted", "probability of true", *columns], rows, "The worst mistakes" + _shown(worst)
+    )
 
 
 def _numbers(test: dict[str, Any]) -> Html:
@@ -138,12 +140,17 @@ def _numbers(test: dict[str, Any]) -> Html:
         grid(map(figure, charts)),
         tag("h3", "The worst rows"),
         _note(len(worst), count, "test rows, those furthest off first"),
-        table(["data row", "true", "predicted", "predicted − true", *columns], rows, "The worst rows"),
+        table(["data row", "true", "predicted", "predicted − true", *columns], rows, "The worst rows" + _shown(worst)),
     ])  # fmt: skip
 
 
 def _columns(worst: Sequence[dict[str, Any]]) -> list[str]:
     return list(worst[0].get("example", {}).get("cells", {}))[:MOST_COLUMNS] if worst else []
+
+
+def _shown(worst: Sequence[dict[str, Any]]) -> str:
+    count = len(worst[0].get("example", {}).get("cells", {})) if worst else 0
+    return f", with the first {MOST_COLUMNS} columns" if count > MOST_COLUMNS else ""
 
 
 def _cells(mistake: dict[str, Any], columns: Sequence[str]) -> list[str]:
@@ -152,7 +159,7 @@ def _cells(mistake: dict[str, Any], columns: Sequence[str]) -> list[str]:
 
 
 def _note(shown: int, of: int, what: str) -> Html:
-    return paragraph(markup(f"{shown:,} of {of:,} {what}."), "note")
+    return paragraph(f"{shown:,} of {of:,} {what}.", "note")
 
 
 def _percent(share: Any) -> str:

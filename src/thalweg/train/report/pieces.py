@@ -84,11 +84,9 @@ def items(texts: Iterable[object]) -> Html:
     return tag("ul", joined(tag("li", text) for text in texts))
 
 
-def figure(content: Picture, note: object = "") -> Html:
-    """A chart, which scrolls where the page is too narrow for it; the page has its style sheet."""
-    drawn = Html(content.svg(style=False))
-    held = tag("div", drawn, class_="scroll", tabindex="0", role="group", aria_label=content.title)
-    return tag("figure", joined([held, tag("figcaption", note) if note else ""]))
+def figure(content: Picture) -> Html:
+    """A chart; the page has its style sheet."""
+    return tag("figure", Html(content.svg(style=False)), class_="scroll")
 
 
 def grid(figures: Iterable[object]) -> Html:

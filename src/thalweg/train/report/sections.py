@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ...errors import ThalwegError
 from .curves import curves
 from .data import RunData
-from .facts import machine, picture_of_network, settings, summary, timing
+from .facts import machine, picture_of_network, settings, summary
 from .inside import gradients, histograms
 from .judgement import judgement
 from .pieces import Html, paragraph
+from .timing import timing
 
-__all__ = ["SECTIONS", "Section", "content", "contents"]
+__all__ = ["SECTIONS", "Section", "content", "contents", "guarded"]
 
 Changes = Literal["never", "epoch", "snapshot"]
 
@@ -55,12 +56,15 @@ def content(section: Section, run: RunData) -> Html:
     """What a section holds; a sentence if the run's files are too damaged for it, or there are none yet."""
     if run.running and not run.settings:
         return paragraph("The training has not begun.")
+    return guarded(section.build, run)
+
+
+def guarded(build: Callable[[Any], Html], shown: Any) -> Html:
+    """What ``build`` makes of a run or of runs; a sentence if their files are too damaged for it."""
     try:
-        return section.build(run)
+        return build(shown)
     except DAMAGED as error:
-        return paragraph(
-            f"This can't be shown: the run's files are damaged ({type(error).__name__}: {error}).", "warning"
-        )
+        return paragraph(f"This can't be shown: files are damaged ({type(error).__name__}: {error}).", "warning")
 
 
 def contents(run: RunData, *, changes: Changes | None = None) -> dict[str, Html]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -10,7 +11,18 @@ import numpy as np
 
 from ..text import text_width
 
-__all__ = ["Axis", "Floats", "LogScale", "data_axis", "linear_ticks", "log_ticks", "moments", "number", "numbers"]
+__all__ = [
+    "Axis",
+    "Floats",
+    "LogScale",
+    "data_axis",
+    "distinct",
+    "linear_ticks",
+    "log_ticks",
+    "moments",
+    "number",
+    "numbers",
+]
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 LogScale = Literal["auto"] | bool
@@ -18,6 +30,7 @@ LogScale = Literal["auto"] | bool
 LOG_RATIO = 20  # numbers that span more than this factor are drawn on a logarithmic axis
 MARGIN = 0.05  # of the span is left free above the largest number, and below the smallest if that is not zero
 LARGEST = 1e300  # spans are computed in float64; what is larger is drawn at the edge
+MOST_DIGITS = 10  # of a label; ticks are multiples of powers of ten to so many
 FINEST = 1e-9  # numbers that differ by less than this factor are drawn as one
 LABEL_ROOM = 1.5  # room for a label on an axis from left to right, in widths of the widest
 
@@ -62,14 +75,14 @@ class Axis:
 
     def labels(self, count: int = 6) -> list[str]:
         """The ticks as text."""
-        return [number(value) for value in self.ticks(count)]
+        return distinct(self.ticks(count))
 
     def fitting(self, most: int = 8) -> list[float]:
         """The ticks of an axis from left to right: as many as have room side by side, at most about ``most``."""
         room = abs(self.end - self.start)
         for count in range(most, 1, -1):
             ticks = self.ticks(count)
-            if LABEL_ROOM * len(ticks) * max((text_width(number(v)) for v in ticks), default=0) <= room:
+            if LABEL_ROOM * len(ticks) * max(map(text_width, distinct(ticks)), default=0) <= room:
                 return ticks
         return self.ticks(1)[:1]
 
@@ -159,6 +172,20 @@ def number(value: float, digits: int = 4) -> str:
     if "e" in text and 1 <= abs(value) < 1e6 and value == int(value):
         return str(int(value))
     return text.replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+
+
+def distinct(values: Sequence[float]) -> list[str]:
+    """Different numbers for the labels of an axis, with as many digits as tell them apart.
+
+    >>> distinct([0.04998, 0.05, 0.05002]), distinct([0.049998, 0.05])
+    (['0.04998', '0.05', '0.05002'], ['0.049998', '0.05'])
+    """
+    texts = [number(value) for value in values]
+    for digits in range(5, MOST_DIGITS + 1):
+        if len(set(texts)) == len(set(values)):
+            break
+        texts = [number(value, digits) for value in values]
+    return texts
 
 
 def moments(values: Floats) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from html import escape
 from ...errors import ArgumentError
 from ..picture import Picture
 from ..text import shortened, text_width
-from .axes import Axis, number
+from .axes import Axis, distinct
 
 __all__ = ["Chart", "Plot", "amount", "text"]
 
@@ -86,18 +86,19 @@ class Chart(Picture):
         """
         bottom = self.height - (46 if names[0] else 30)
         ticks = Plot(across, up.placed(bottom, top)).up_ticks()
-        widest = max((text_width(number(v)) for v in ticks), default=0)
+        widest = max(map(text_width, distinct(ticks)), default=0)
         left = 12 + widest + 8 + (22 if names[1] else 0)
         return Plot(across.placed(round(left), self.width - right), up.placed(bottom, top))
 
     def frame(self, plot: Plot, x_label: str, y_label: str, *, grid: bool = True) -> list[str]:
         """Grid lines (or short ones, and a border), their numbers, and the names of the axes."""
         parts = []
-        for value in plot.up_ticks():
+        ticks = plot.up_ticks()
+        for value, label in zip(ticks, distinct(ticks), strict=True):
             y = plot.up(value)
             kind, end = ("grid", f"H{plot.right:g}") if grid else ("axis", "h-5")
             parts.append(f'<path class="{kind}" d="M{plot.left:g} {y:g}{end}"/>')
-            parts.append(text(number(value), plot.left - 8, y + 4, anchor="end"))
+            parts.append(text(label, plot.left - 8, y + 4, anchor="end"))
         if not grid:
             border = f"M{plot.left:g} {plot.top:g}H{plot.right:g}V{plot.bottom:g}H{plot.left:g}z"
             parts.append(f'<path class="axis" d="{border}"/>')
@@ -108,11 +109,12 @@ class Chart(Picture):
     def foot(self, plot: Plot) -> list[str]:
         """The numbers below the plotting area, with short lines that say where they are."""
         parts = []
-        for value in plot.across.fitting():
+        ticks = plot.across.fitting()
+        for value, label in zip(ticks, distinct(ticks), strict=True):
             x = plot.across(value)
             parts.append(f'<path class="axis" d="M{x:g} {plot.bottom:g}v5"/>')
-            half = text_width(number(value)) / 2
-            parts.append(text(number(value), min(x, self.width - half - 4), plot.bottom + 19, anchor="middle"))
+            half = text_width(label) / 2
+            parts.append(text(label, min(x, self.width - half - 4), plot.bottom + 19, anchor="middle"))
         return parts
 
     def axis_names(self, plot: Plot, x_label: str, y_label: str) -> list[str]:

@@ -15,7 +15,7 @@ from tests.healthy_networks import HEALTHY
 import thalweg as tw
 from thalweg import nn, optim
 from thalweg.autograd import explain
-from thalweg.autograd.explaining import Explanation
+from thalweg.autograd.explaining.findings import Explanation
 from thalweg.errors import ArgumentError, AutogradError
 
 F = nn.functional

@@ -20,6 +20,11 @@ N = 20_000
         (lambda: d.Bernoulli(probs=0.3), 0.3, math.sqrt(0.21)),
         (lambda: d.Bernoulli(logits=tw.tensor(0.0)), 0.5, 0.5),
         (lambda: d.Categorical(tw.tensor([1.0, 0.0, 3.0])), 1.5, math.sqrt(0.75)),
+        (lambda: d.Laplace(1.0, 2.0), 1, math.sqrt(8)),
+        (lambda: d.Exponential(0.5), 2, 2),
+        (lambda: d.Poisson(3.0), 3, math.sqrt(3)),
+        (lambda: d.Geometric(0.25), 3, math.sqrt(12)),
+        (lambda: d.Binomial(6, probs=0.25), 1.5, math.sqrt(6 * 0.25 * 0.75)),
     ],
 )
 def test_samples_have_the_moments(make, mean, std):
@@ -107,6 +112,14 @@ def test_what_is_refused():
         (lambda: d.Bernoulli(0.5, 0.5), "either probs or logits"),
         (lambda: d.Independent(d.Normal(0.0, 1.0), 1), "only 0 batch axes"),
         (lambda: d.MultivariateNormal(tw.zeros(2)), "just one of"),
+        (lambda: d.Laplace(0.0, 0.0), "scale must be positive"),
+        (lambda: d.Exponential(-1.0), "rate must be positive"),
+        (lambda: d.Poisson(-1.0), "not be negative"),
+        (lambda: d.Geometric(0.0), "above 0"),
+        (lambda: d.Geometric(), "either probs or logits"),
+        (lambda: d.Binomial(1.5, 0.5), "integer"),
+        (lambda: d.Binomial(tw.tensor([1.0, 2.0]), 0.5).entropy(), "all be the same"),
+        (lambda: d.kl_divergence(d.Binomial(2, 0.5), d.Binomial(3, 0.5)), "more trials"),
     ):
         with pytest.raises(ArgumentError, match=message):
             make()
@@ -116,3 +129,31 @@ def test_what_is_refused():
     with pytest.raises(NotImplementedError, match="Normal and Uniform"):
         d.kl_divergence(d.Normal(0.0, 1.0), d.Uniform(0.0, 1.0))
     assert repr(d.Normal(tw.zeros(2), 1.0)) == "Normal(batch_shape=(2,), event_shape=())"
+
+
+def test_outside_the_support_the_density_is_nothing_and_its_gradient_finite():
+    for make, value in (
+        (d.Exponential, -1.0),
+        (d.Poisson, -2.0),
+        (d.Geometric, -1.0),
+        (lambda p: d.Binomial(3, p), 4.0),
+    ):
+        parameter = tw.tensor(0.5, requires_grad=True)
+        log_prob = make(parameter).log_prob(tw.tensor([value, 1.0]))
+        assert log_prob[0].item() == -math.inf
+        log_prob[1].backward()
+        assert math.isfinite(parameter.grad.item())
+
+
+def test_counts_sum_to_one():
+    k = tw.arange(200, dtype=tw.float64)
+    for made in (d.Poisson(tw.tensor(7.5).double()), d.Geometric(tw.tensor(0.3).double())):
+        assert made.log_prob(k).exp().sum().item() == pytest.approx(1, abs=1e-12)
+    assert d.Binomial(9, tw.tensor(0.3).double()).log_prob(k[:10]).exp().sum().item() == pytest.approx(1)
+
+
+def test_the_nearest_formula_is_taken():
+    class Shifted(d.Normal):
+        pass
+
+    assert d.kl_divergence(Shifted(1.0, 1.0), d.Normal(0.0, 1.0)).item() == pytest.approx(0.5)

@@ -15,6 +15,11 @@ L = np.tril(RNG.normal(size=(3, 4, 4)), -1) + 1.5 * np.eye(4)
 S = L @ L.swapaxes(-1, -2)
 K = RNG.integers(0, 4, (5, 3))
 X = RNG.normal(size=(5, 3, 4))
+U = RNG.uniform(0.01, 0.99, (5, 3, 4))
+FIVE = np.full((3, 4), 5.0)
+NOT_THERE = {"Poisson": ["entropy"]}  # in neither library
+INVERTIBLE = ("Normal", "Uniform", "Laplace", "Exponential")
+WITH_CDF = ("Normal", "Uniform", "Laplace", "Exponential")
 
 # name, keyword arguments, a value, keyword arguments of another one for the divergence
 CASES = [
@@ -27,6 +32,15 @@ CASES = [
     ("Categorical", {"logits": A}, K, {"probs": P}),
     ("Categorical", {"logits": A[0]}, K, None),
     ("Uniform", {"low": A, "high": A + P}, A + P * 0.5, None),
+    ("Uniform", {"low": A, "high": A + P}, A + P * 0.5, {"low": A - 1, "high": A + 2}),
+    ("Uniform", {"low": A, "high": A + P}, A + P * 0.5, {"low": A, "high": A + 0.5}),
+    ("Laplace", {"loc": A, "scale": P}, X, {"loc": B, "scale": Q}),
+    ("Exponential", {"rate": P}, abs(X), {"rate": Q}),
+    ("Poisson", {"rate": 4 * P}, np.floor(4 * abs(X)), {"rate": Q}),
+    ("Geometric", {"probs": P}, np.floor(4 * abs(X)), {"probs": Q}),
+    ("Geometric", {"logits": A}, np.floor(4 * abs(X)), {"logits": B}),
+    ("Binomial", {"total_count": FIVE, "probs": P}, np.floor(5 * U), {"total_count": FIVE, "logits": B}),
+    ("Binomial", {"total_count": FIVE, "logits": A}, np.floor(5 * U), {"total_count": FIVE - 1, "probs": P}),
     ("MultivariateNormal", {"loc": A, "scale_tril": L}, X, {"loc": B, "covariance_matrix": S}),
     ("MultivariateNormal", {"loc": A, "covariance_matrix": S}, X, {"loc": B, "scale_tril": L}),
     ("MultivariateNormal", {"loc": A[0], "precision_matrix": S}, X, None),
@@ -34,7 +48,7 @@ CASES = [
 
 
 def make(library, name, arguments):
-    tensors = {k: library.tensor(v, requires_grad=True) for k, v in arguments.items()}
+    tensors = {k: library.tensor(v, requires_grad=k != "total_count") for k, v in arguments.items()}
     return getattr(library.distributions, name)(**tensors), list(tensors.values())
 
 
@@ -44,7 +58,7 @@ def compare(f, name, *arguments):
     for library in (tw, torch):
         made = [make(library, name, a) for a in arguments]
         y = f(library, *[d for d, _ in made])
-        parameters = [p for _, ps in made for p in ps]
+        parameters = [p for _, ps in made for p in ps if p.requires_grad]
         grads = [None] * len(parameters)
         if y.requires_grad:
             grads = library.autograd.grad((y * y).sum(), parameters, allow_unused=True)
@@ -60,11 +74,14 @@ def compare(f, name, *arguments):
 @pytest.mark.parametrize(("name", "arguments", "value", "other"), CASES)
 def test_against_pytorch(name, arguments, value, other):
     compare(lambda lib, d: d.log_prob(lib.tensor(value)), name, arguments)
-    compare(lambda lib, d: d.entropy(), name, arguments)
+    if "entropy" not in NOT_THERE.get(name, []):
+        compare(lambda lib, d: d.entropy(), name, arguments)
     for moment in ("mean", "variance", "stddev"):
         compare(lambda lib, d, moment=moment: getattr(d, moment), name, arguments)
-    if name in ("Normal", "Uniform"):
+    if name in WITH_CDF:
         compare(lambda lib, d: d.cdf(lib.tensor(value)), name, arguments)
+        if name in INVERTIBLE:
+            compare(lambda lib, d: d.icdf(lib.tensor(U)), name, arguments)
     if other is not None:
         compare(lambda lib, p, q: lib.distributions.kl_divergence(p, q), name, arguments, other)
     ours, theirs = make(tw, name, arguments)[0], make(torch, name, arguments)[0]
@@ -73,6 +90,30 @@ def test_against_pytorch(name, arguments, value, other):
     assert tuple(ours.event_shape) == tuple(theirs.event_shape)
     for shape in ((), (2,), (2, 3)):
         assert tuple(ours.sample(shape).shape) == tuple(theirs.sample(shape).shape)
+
+
+@pytest.mark.parametrize(("name", "arguments"), [case[:2] for case in CASES])
+def test_expanded(name, arguments):
+    torch.manual_seed(0)
+    theirs = make(torch, name, arguments)[0]
+    batch = (2, *theirs.batch_shape)
+    drawn = theirs.sample((2,)).numpy()
+    compare(lambda lib, d: d.expand(batch).log_prob(lib.tensor(drawn)), name, arguments)
+    compare(lambda lib, d: d.expand(batch).mean, name, arguments)
+    for shape in ((), (3,)):
+        ours, theirs = (make(lib, name, arguments)[0].expand(batch) for lib in (tw, torch))
+        assert tuple(ours.sample(shape).shape) == tuple(theirs.sample(shape).shape)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("Bernoulli", {"probs": P}), ("Categorical", {"probs": P}), ("Binomial", {"total_count": FIVE, "probs": P})],
+)
+def test_supports_and_modes(name, arguments):
+    for expand in (True, False):
+        compare(lambda lib, d, e=expand: d.enumerate_support(expand=e), name, arguments)
+    compare(lambda lib, d: d.mode, name, arguments)
+    compare(lambda lib, d: d.perplexity(), name, arguments)
 
 
 @pytest.mark.parametrize("ndims", [0, 1, 2])
@@ -90,7 +131,18 @@ def test_independent(ndims):
 
 @pytest.mark.parametrize(
     ("name", "arguments"),
-    [("Normal", (0.0, -1.0)), ("Bernoulli", (1.5,)), ("Categorical", (None,)), ("Uniform", (1.0, 0.0))],
+    [
+        ("Normal", (0.0, -1.0)),
+        ("Bernoulli", (1.5,)),
+        ("Categorical", (None,)),
+        ("Uniform", (1.0, 0.0)),
+        ("Laplace", (0.0, 0.0)),
+        ("Exponential", (0.0,)),
+        ("Poisson", (-1.0,)),
+        ("Geometric", (0.0,)),
+        ("Binomial", (-1, 0.5)),
+        ("Binomial", (2, 1.5)),
+    ],
 )
 def test_the_same_parameters_are_refused(name, arguments):
     with pytest.raises(ValueError):

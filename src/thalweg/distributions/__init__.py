@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from .categorical import Categorical
+from .counts import Binomial, Geometric, Poisson
 from .discrete import Bernoulli
 from .distribution import Distribution
-from .divergence import kl_divergence
+from .divergence import kl_divergence, register_kl
+from .exponential import Exponential
 from .independent import Independent
+from .laplace import Laplace
 from .multivariate_normal import MultivariateNormal
 from .normal import Normal
 from .uniform import Uniform
 
 __all__ = [
     "Bernoulli",
+    "Binomial",
     "Categorical",
     "Distribution",
+    "Exponential",
+    "Geometric",
     "Independent",
+    "Laplace",
     "MultivariateNormal",
     "Normal",
+    "Poisson",
     "Uniform",
     "kl_divergence",
+    "register_kl",
 ]

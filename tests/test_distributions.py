@@ -7,7 +7,7 @@ import pytest
 
 import thalweg as tw
 from thalweg import distributions as d
-from thalweg.errors import ArgumentError, ShapeError
+from thalweg.errors import ArgumentError, ShapeError, TraceError, TransformError
 
 N = 20_000
 
@@ -23,6 +23,9 @@ N = 20_000
         (lambda: d.Laplace(1.0, 2.0), 1, math.sqrt(8)),
         (lambda: d.Exponential(0.5), 2, 2),
         (lambda: d.Poisson(3.0), 3, math.sqrt(3)),
+        (lambda: d.Gamma(0.3, 2.0), 0.15, math.sqrt(0.075)),
+        (lambda: d.Gamma(5.0, 2.0), 2.5, math.sqrt(1.25)),
+        (lambda: d.Beta(2.0, 3.0), 0.4, 0.2),
         (lambda: d.Geometric(0.25), 3, math.sqrt(12)),
         (lambda: d.Binomial(6, probs=0.25), 1.5, math.sqrt(6 * 0.25 * 0.75)),
     ],
@@ -113,6 +116,9 @@ def test_what_is_refused():
         (lambda: d.Independent(d.Normal(0.0, 1.0), 1), "only 0 batch axes"),
         (lambda: d.MultivariateNormal(tw.zeros(2)), "just one of"),
         (lambda: d.Laplace(0.0, 0.0), "scale must be positive"),
+        (lambda: d.Gamma(1.0, 0.0), "must be positive"),
+        (lambda: d.Beta(0.0, 1.0), "must be positive"),
+        (lambda: d.Dirichlet(tw.tensor([1.0, 0.0])), "must be positive"),
         (lambda: d.Exponential(-1.0), "rate must be positive"),
         (lambda: d.Poisson(-1.0), "not be negative"),
         (lambda: d.Geometric(0.0), "above 0"),
@@ -134,12 +140,14 @@ def test_what_is_refused():
 def test_outside_the_support_the_density_is_nothing_and_its_gradient_finite():
     for make, value in (
         (d.Exponential, -1.0),
+        (lambda p: d.Gamma(p, p), -1.0),
+        (lambda p: d.Beta(p, 2.0), 1.5),
         (d.Poisson, -2.0),
         (d.Geometric, -1.0),
         (lambda p: d.Binomial(3, p), 4.0),
     ):
         parameter = tw.tensor(0.5, requires_grad=True)
-        log_prob = make(parameter).log_prob(tw.tensor([value, 1.0]))
+        log_prob = make(parameter).log_prob(tw.tensor([value, 0.5]))
         assert log_prob[0].item() == -math.inf
         log_prob[1].backward()
         assert math.isfinite(parameter.grad.item())
@@ -157,3 +165,48 @@ def test_the_nearest_formula_is_taken():
         pass
 
     assert d.kl_divergence(Shifted(1.0, 1.0), d.Normal(0.0, 1.0)).item() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("a", [0.4, 1.0, 6.0])
+def test_gradients_through_gamma_samples_are_those_of_the_moments(a):
+    """E z = a and E z² = a (a + 1), whose derivatives are 1 and 2 a + 1."""
+    tw.manual_seed(0)
+    concentration = tw.full((N,), a, dtype=tw.float64, requires_grad=True)
+    z = d.Gamma(concentration, 1.0).rsample()
+    for power, want in ((1, 1.0), (2, 2 * a + 1)):
+        (slopes,) = tw.autograd.grad((z**power).sum(), concentration, retain_graph=True)
+        assert slopes.mean().item() == pytest.approx(want, abs=4 * slopes.std().item() / math.sqrt(N))
+
+
+def test_gradients_through_probabilities_are_those_of_their_mean():
+    """E x = a / (a + b) for the beta distribution: b / (a + b)² and -a / (a + b)²."""
+    tw.manual_seed(0)
+    a, b = (tw.full((N,), value, dtype=tw.float64, requires_grad=True) for value in (2.0, 3.0))
+    slopes = tw.autograd.grad(d.Beta(a, b).rsample().sum(), [a, b])
+    for slope, want in zip(slopes, (3 / 25, -2 / 25), strict=True):
+        assert slope.mean().item() == pytest.approx(want, abs=4 * slope.std().item() / math.sqrt(N))
+    drawn = d.Dirichlet(tw.tensor([1.0, 2.0, 5.0])).sample((N,))
+    np.testing.assert_allclose(drawn.sum(-1).numpy(), 1, rtol=1e-5)
+    np.testing.assert_allclose(drawn.mean(0).numpy(), [1 / 8, 2 / 8, 5 / 8], atol=0.006)
+
+
+def test_the_gamma_distribution_function_has_both_derivatives():
+    a = tw.tensor([0.3, 2.0, 8.0], dtype=tw.float64, requires_grad=True)
+    x = tw.tensor([0.2, 3.0, 5.0], dtype=tw.float64, requires_grad=True)
+    assert tw.autograd.gradcheck(lambda a, x: d.Gamma(a, 2.0).cdf(x), (a, x))
+    assert d.Gamma(a, 1.0).cdf(tw.tensor([-1.0, 0.0, 1e9]).double()).tolist() == [0, 0, 1]
+
+
+def test_gamma_samples_are_refused_where_they_can_not_be_repeated():
+    with pytest.raises(TraceError, match="standard_gamma"):
+        tw.compile(lambda a: d.Gamma(a, 1.0).rsample())(tw.ones(2))
+    with pytest.raises(TransformError, match="standard_gamma"):
+        tw.func.vmap(lambda a: d.Gamma(a, 1.0).rsample(), randomness="different")(tw.ones(2))
+
+
+def test_the_gamma_distribution_function_is_exact_for_whole_shapes():
+    """P(n, x) = 1 - exp(-x) sum_{k < n} x^k / k!."""
+    for n, x in ((1, 0.3), (4, 2.0), (20, 25.0), (60, 48.0)):
+        want = 1 - math.exp(-x) * math.fsum(x**k / math.factorial(k) for k in range(n))
+        found = d.Gamma(tw.tensor(float(n), dtype=tw.float64), 1.0).cdf(tw.tensor(x, dtype=tw.float64)).item()
+        assert found == pytest.approx(want, rel=1e-12)

@@ -15,11 +15,14 @@ from ..ops.base import where
 from ..ops.creation import full_like
 from ..ops.elementwise import abs_, exp, log
 from ..ops.functions import xlogy
+from ..ops.gamma import lgamma
+from ..ops.pointwise import digamma
 from .categorical import Categorical
 from .counts import Binomial, Geometric, Poisson
 from .discrete import Bernoulli
 from .distribution import Distribution, require
 from .exponential import Exponential
+from .gamma import Beta, Dirichlet, Gamma
 from .independent import Independent
 from .laplace import Laplace
 from .multivariate_normal import MultivariateNormal
@@ -141,3 +144,21 @@ def _binomial(p: Any, q: Any) -> Tensor:
 @register_kl(Geometric, Geometric)
 def _geometric(p: Any, q: Any) -> Tensor:
     return _bernoulli(p, q) / p.probs
+
+
+@register_kl(Gamma, Gamma)
+def _gamma(p: Any, q: Any) -> Tensor:
+    a, b = p.concentration, q.concentration
+    return b * log(p.rate / q.rate) + lgamma(b) - lgamma(a) + (a - b) * digamma(a) + a * (q.rate / p.rate - 1)
+
+
+@register_kl(Dirichlet, Dirichlet)
+def _dirichlet(p: Any, q: Any) -> Tensor:
+    a, b = p.concentration, q.concentration
+    sizes = lgamma(a.sum(-1)) - lgamma(b.sum(-1)) + (lgamma(b) - lgamma(a)).sum(-1)
+    return sizes + ((a - b) * (digamma(a) - digamma(a.sum(-1, keepdim=True)))).sum(-1)
+
+
+@register_kl(Beta, Beta)
+def _beta(p: Any, q: Any) -> Tensor:
+    return _dirichlet(p._dirichlet, q._dirichlet)

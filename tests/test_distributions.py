@@ -12,6 +12,11 @@ from thalweg.errors import ArgumentError, ShapeError, TraceError, TransformError
 N = 20_000
 
 
+def two_bumps():
+    """Means 2 and -2, weights 3/4 and 1/4, variances 1: mean 1 and variance 1 + 3."""
+    return d.MixtureSameFamily(d.Categorical(tw.tensor([3.0, 1.0])), d.Normal(tw.tensor([2.0, -2.0]), 1.0))
+
+
 @pytest.mark.parametrize(
     ("make", "mean", "std"),
     [
@@ -26,6 +31,9 @@ N = 20_000
         (lambda: d.Gamma(0.3, 2.0), 0.15, math.sqrt(0.075)),
         (lambda: d.Gamma(5.0, 2.0), 2.5, math.sqrt(1.25)),
         (lambda: d.Beta(2.0, 3.0), 0.4, 0.2),
+        (lambda: d.LogNormal(0.0, 0.5), math.exp(0.125), math.sqrt(math.expm1(0.25)) * math.exp(0.125)),
+        (lambda: d.TransformedDistribution(d.Uniform(0.0, 1.0), d.AffineTransform(1.0, -2.0)), 0, 2 / math.sqrt(12)),
+        (lambda: two_bumps(), 1, math.sqrt(4)),
         (lambda: d.Geometric(0.25), 3, math.sqrt(12)),
         (lambda: d.Binomial(6, probs=0.25), 1.5, math.sqrt(6 * 0.25 * 0.75)),
     ],
@@ -210,3 +218,47 @@ def test_the_gamma_distribution_function_is_exact_for_whole_shapes():
         want = 1 - math.exp(-x) * math.fsum(x**k / math.factorial(k) for k in range(n))
         found = d.Gamma(tw.tensor(float(n), dtype=tw.float64), 1.0).cdf(tw.tensor(x, dtype=tw.float64)).item()
         assert found == pytest.approx(want, rel=1e-12)
+
+
+def test_one_hot_samples_have_the_probabilities():
+    tw.manual_seed(0)
+    probs = tw.tensor([0.2, 0.3, 0.5], requires_grad=True)
+    drawn = d.OneHotCategorical(probs).sample((N,))
+    assert (drawn.sum(-1) == 1).all()
+    np.testing.assert_allclose(drawn.mean(0).numpy(), probs.detach().numpy(), atol=0.015)
+    through = d.OneHotCategoricalStraightThrough(probs).rsample()
+    assert sorted(through.tolist()) == [0, 0, 1]
+    (through * tw.tensor([1.0, 2.0, 4.0])).sum().backward()
+    np.testing.assert_allclose(probs.grad.numpy(), np.array([1, 2, 4]) - 2.8, rtol=1e-5)
+
+
+def test_relaxed_samples_round_to_the_classes():
+    """At any temperature the largest of a relaxed sample is a sample of the Categorical."""
+    tw.manual_seed(0)
+    relaxed = d.RelaxedOneHotCategorical(0.5, tw.tensor([0.2, 0.3, 0.5]))
+    share = np.bincount(relaxed.sample((N,)).argmax(-1).numpy(), minlength=3) / N
+    np.testing.assert_allclose(share, [0.2, 0.3, 0.5], atol=0.015)
+    logits = tw.tensor(0.4, requires_grad=True)
+    drawn = d.RelaxedBernoulli(0.5, logits=logits).rsample((N,))
+    assert (drawn > 0.5).float().mean().item() == pytest.approx(1 / (1 + math.exp(-0.4)), abs=0.015)
+    drawn.mean().backward()
+    assert logits.grad.item() > 0
+
+
+def test_mixtures_of_several_dimensions_draw_whole_samples():
+    tw.manual_seed(0)
+    parts = d.Independent(d.Normal(tw.tensor([[5.0, 5.0], [-5.0, -5.0]]), 0.1), 1)
+    drawn = d.MixtureSameFamily(d.Categorical(tw.ones(2)), parts).sample((50,))
+    assert (drawn[:, 0].sign() == drawn[:, 1].sign()).all()
+    assert 10 < (drawn[:, 0] > 0).sum().item() < 40
+    with pytest.raises(ShapeError, match="the 3 classes"):
+        d.MixtureSameFamily(d.Categorical(tw.ones(3)), parts)
+
+
+def test_transforms_that_can_not_be():
+    with pytest.raises(ArgumentError, match="at least one"):
+        d.ComposeTransform([])
+    with pytest.raises(ShapeError, match="works on 1 axes"):
+        d.TransformedDistribution(d.Normal(0.0, 1.0), d.AffineTransform(0.0, 1.0, event_dim=1))
+    assert d.ExpTransform().inv.inv(tw.tensor(0.0)).item() == 1
+    assert repr(d.ExpTransform().inv) == "ExpTransform().inv"

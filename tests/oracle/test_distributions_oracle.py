@@ -45,6 +45,9 @@ CASES = [
     ("Gamma", {"concentration": 3 * P, "rate": Q}, abs(X), {"concentration": Q, "rate": P}),
     ("Beta", {"concentration1": 3 * P, "concentration0": Q}, U, {"concentration1": Q, "concentration0": P}),
     ("Dirichlet", {"concentration": 3 * P}, U / U.sum(-1, keepdims=True), {"concentration": Q}),
+    ("LogNormal", {"loc": A, "scale": P}, abs(X), {"loc": B, "scale": Q}),
+    ("OneHotCategorical", {"probs": P}, np.eye(4)[K], {"logits": B}),
+    ("OneHotCategoricalStraightThrough", {"logits": A}, np.eye(4)[K], None),
     ("MultivariateNormal", {"loc": A, "scale_tril": L}, X, {"loc": B, "covariance_matrix": S}),
     ("MultivariateNormal", {"loc": A, "covariance_matrix": S}, X, {"loc": B, "scale_tril": L}),
     ("MultivariateNormal", {"loc": A[0], "precision_matrix": S}, X, None),
@@ -171,3 +174,82 @@ def test_the_refused_gamma_parameters_are_the_same():
         for library in (torch, tw):
             with pytest.raises(ValueError):
                 getattr(library.distributions, name)(1.0, 0.0)
+
+
+TRANSFORMS = {
+    "affine": lambda d: d.AffineTransform(0.5, -2.0),
+    "exp": lambda d: d.ExpTransform(),
+    "sigmoid": lambda d: d.SigmoidTransform(),
+    "tanh": lambda d: d.TanhTransform(),
+    "softplus": lambda d: d.SoftplusTransform(),
+    "inverse": lambda d: d.SigmoidTransform().inv,
+    "power": lambda d: d.ComposeTransform([d.ExpTransform(), d.PowerTransform(0.5)]),
+    "composed": lambda d: d.ComposeTransform([d.TanhTransform(), d.AffineTransform(1.0, 3.0)]),
+    "over an axis": lambda d: d.AffineTransform(0.5, 2.0, event_dim=1),
+}
+
+
+@pytest.mark.parametrize("kind", list(TRANSFORMS))
+def test_transforms(kind):
+    """The function, its inverse and its slope alone, then the distribution that it makes of a normal one."""
+    values = U if kind == "inverse" else X
+    base = {"low": np.full((3, 4), 0.005), "high": P * 0.01 + 0.99} if kind == "inverse" else {"loc": A, "scale": P}
+    family = "Uniform" if kind == "inverse" else "Normal"
+
+    def results(lib, which):
+        t = TRANSFORMS[kind](lib.distributions)
+        x = lib.tensor(values)
+        y = t(x)
+        return {"y": y, "x": t.inv(y), "slope": t.log_abs_det_jacobian(x, y)}[which]
+
+    for which in ("y", "x", "slope"):
+        ours, theirs = (results(lib, which).numpy() for lib in (tw, torch))
+        np.testing.assert_allclose(ours, theirs, rtol=1e-7, atol=1e-9)
+
+    def made(lib, d):
+        return lib.distributions.TransformedDistribution(d, [TRANSFORMS[kind](lib.distributions)])
+
+    y = TRANSFORMS[kind](torch.distributions)(torch.tensor(values)).numpy()
+    compare(lambda lib, d: made(lib, d).log_prob(lib.tensor(y)), family, base)
+    batch = (2, 3) if kind == "over an axis" else (2, 3, 4)
+    compare(lambda lib, d: made(lib, d).expand(batch).log_prob(lib.tensor(y[:1])), family, base)
+    if kind != "over an axis":
+        compare(lambda lib, d: made(lib, d).cdf(lib.tensor(y)), family, base)
+        compare(lambda lib, d: made(lib, d).icdf(lib.tensor(U)), family, base)
+    ours, theirs = (made(lib, make(lib, family, base)[0]) for lib in (tw, torch))
+    assert tuple(ours.batch_shape) == tuple(theirs.batch_shape)
+    assert tuple(ours.event_shape) == tuple(theirs.event_shape)
+
+
+@pytest.mark.parametrize("weights", [P, P[0]])
+def test_mixtures(weights):
+    def made(lib, d, choice):
+        return lib.distributions.MixtureSameFamily(choice, d)
+
+    parts, value = {"loc": A, "scale": P}, X[:, :, 0]
+    choice = ("Categorical", {"probs": weights})
+    for f in (
+        lambda lib, m: m.log_prob(lib.tensor(value)),
+        lambda lib, m: m.cdf(lib.tensor(value)),
+        lambda lib, m: m.mean,
+        lambda lib, m: m.variance,
+    ):
+        compare(lambda lib, d, f=f: f(lib, made(lib, d, make(lib, *choice)[0])), "Normal", parts)
+        compare(lambda lib, c, f=f: f(lib, made(lib, make(lib, "Normal", parts)[0], c)), *choice)
+
+
+@pytest.mark.parametrize("temperature", [0.3, 2.0])
+def test_relaxed(temperature):
+    for name, value in (("RelaxedBernoulli", U), ("RelaxedOneHotCategorical", U / U.sum(-1, keepdims=True))):
+        for arguments in ({"probs": P}, {"logits": A}):
+            results = []
+            for lib in (tw, torch):
+                (parameter,) = (lib.tensor(v, requires_grad=True) for v in arguments.values())
+                t = lib.tensor(temperature, dtype=lib.float64, requires_grad=True)
+                made = getattr(lib.distributions, name)(t, **dict.fromkeys(arguments, parameter))
+                log_prob = made.log_prob(lib.tensor(value))
+                grads = lib.autograd.grad(log_prob.square().sum(), [t, parameter])
+                results.append([x.detach().numpy() for x in (log_prob, *grads)])
+                assert made.rsample((2,)).shape == (2, 3, 4)
+            for ours, theirs in zip(*results, strict=True):
+                np.testing.assert_allclose(ours, theirs, rtol=1e-7)

@@ -27,6 +27,8 @@ from .independent import Independent
 from .laplace import Laplace
 from .multivariate_normal import MultivariateNormal
 from .normal import Normal
+from .one_hot_categorical import OneHotCategorical
+from .transformed_distribution import LogNormal
 from .uniform import Uniform
 
 __all__ = ["kl_divergence", "register_kl"]
@@ -162,3 +164,13 @@ def _dirichlet(p: Any, q: Any) -> Tensor:
 @register_kl(Beta, Beta)
 def _beta(p: Any, q: Any) -> Tensor:
     return _dirichlet(p._dirichlet, q._dirichlet)
+
+
+@register_kl(OneHotCategorical, OneHotCategorical)
+def _one_hot_categorical(p: Any, q: Any) -> Tensor:
+    return _categorical(p, q)
+
+
+@register_kl(LogNormal, LogNormal)
+def _log_normal(p: Any, q: Any) -> Tensor:
+    return _normal(p.base_dist, q.base_dist)

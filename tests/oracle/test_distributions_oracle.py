@@ -253,3 +253,34 @@ def test_relaxed(temperature):
                 assert made.rsample((2,)).shape == (2, 3, 4)
             for ours, theirs in zip(*results, strict=True):
                 np.testing.assert_allclose(ours, theirs, rtol=1e-7)
+
+
+@pytest.mark.parametrize("library", [tw, torch], ids=["thalweg", "torch"])
+def test_transforms_and_divergences_of_ones_own(library):
+    """A subclass of Transform needs the same methods, and a registered formula is preferred to the parents'."""
+    d = library.distributions
+
+    class Cube(d.Transform):
+        domain = codomain = torch.distributions.constraints.real
+        bijective, sign = True, 1
+
+        def _call(self, x):
+            return x**3
+
+        def _inverse(self, y):
+            return y.sign() * y.abs() ** (1 / 3)
+
+        def log_abs_det_jacobian(self, x, y):
+            return (3 * x * x).log()
+
+    class Mine(d.Normal):
+        pass
+
+    @d.register_kl(Mine, Mine)
+    def seven(p, q):
+        return library.tensor(7.0)
+
+    assert d.kl_divergence(Mine(0.0, 1.0), Mine(0.0, 1.0)).item() == 7
+    cubed = d.TransformedDistribution(d.Normal(0.0, 1.0), [Cube()])
+    want = -2.0 - 0.5 * np.log(2 * np.pi) - np.log(12)  # at y = 8, where x = 2 and dy/dx = 12
+    assert cubed.log_prob(library.tensor(8.0)).item() == pytest.approx(want, abs=1e-5)

@@ -8,6 +8,21 @@ from .adagrad import Adagrad
 from .adam import Adam, AdamW
 from .adamax import Adamax
 from .asgd import ASGD
+from .derivative_free import (
+    CMAES,
+    SPSA,
+    Best,
+    CoordinateSearch,
+    DerivativeFreeOptimizer,
+    EvolutionStrategy,
+    NelderMead,
+    PatternSearch,
+    RandomSearch,
+    SeparableCMAES,
+    SeparableNES,
+    SimulatedAnnealing,
+    finite_difference_gradients,
+)
 from .lbfgs import LBFGS
 from .lion import Lion
 from .muon import Muon
@@ -21,21 +36,34 @@ from .sgd import SGD
 
 __all__ = [
     "ASGD",
+    "CMAES",
     "LBFGS",
     "SGD",
+    "SPSA",
     "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",
     "Adamax",
+    "Best",
+    "CoordinateSearch",
+    "DerivativeFreeOptimizer",
+    "EvolutionStrategy",
     "Lion",
     "Muon",
     "NAdam",
+    "NelderMead",
     "Optimizer",
+    "PatternSearch",
     "RAdam",
     "RMSprop",
+    "RandomSearch",
     "Rprop",
     "RuleOptimizer",
+    "SeparableCMAES",
+    "SeparableNES",
+    "SimulatedAnnealing",
+    "finite_difference_gradients",
     "lr_scheduler",
     "swa_utils",
 ]

@@ -13,6 +13,7 @@ from ...core.modes import no_grad
 from ...core.modes import state as modes
 from ...core.tensor import Tensor, wrap
 from ...errors import OptimizerError
+from ...ops.base import quiet
 from ...ops.random import Generator, default_generator
 from ..checks import number, positive
 from ..optimizer import Group, Optimizer
@@ -252,6 +253,7 @@ class DerivativeFreeOptimizer(Optimizer, tells_tracer=True):
 
     # -- the step -----------------------------------------------------------------------------------------
 
+    @quiet
     def step(self, closure: Callable[[], Any] | None = None) -> float:
         """One step of the search; returns a cost, of which the class says whose it is.
 

@@ -97,8 +97,10 @@ class NelderMead(DerivativeFreeOptimizer):
 
 def first_simplex(place: Place, step_size: float | None) -> Any:
     """The first corners, (n + 1, n): the place, and one step from it along each axis."""
-    edges = np.where(place != 0, EDGE * place, EDGE_AT_ZERO) if step_size is None else np.full(place.size, step_size)
-    return np.concatenate([place[None], place + np.diag(edges)])
+    moved = np.where(place != 0, (1 + EDGE) * place, EDGE_AT_ZERO) if step_size is None else place + step_size
+    corners = np.tile(place, (place.size + 1, 1))
+    np.fill_diagonal(corners[1:], moved)
+    return corners
 
 
 def replacement(corners: Any, found: Any, chosen: Coefficients, costs: Costs) -> tuple[Place, float] | None:

@@ -12,12 +12,16 @@ from .base import Costs, DerivativeFreeOptimizer, Search
 __all__ = ["RandomSearch"]
 
 
+SUCCESSES = 0.2  # the share of trials that shall succeed
+
+
 class RandomSearch(DerivativeFreeOptimizer):
     """The (1+1) evolution strategy: one normal trial a step, kept if its cost is not higher.
 
     u' = u + σ z with z standard normal; then σ is multiplied by exp((s - 1/5) / √(n + 1)), s = 1 if the trial was kept
-    and else 0, so that one trial in five is kept: near to what is fastest. Steps along a plateau are kept, so it
-    is crossed. One evaluation a step, and one at the beginning. For costs without noise.
+    and else 0, so that one trial in five succeeds: near to what is fastest. Steps along a plateau are kept, so that it
+    is crossed, but don't widen σ beyond its first value. One evaluation a step, and one at the beginning. For costs
+    without noise.
 
     Args:
         params: parameters or groups of them; the option ``scale`` of a group is its unit of length.
@@ -58,8 +62,10 @@ class RandomSearch(DerivativeFreeOptimizer):
         place, sigma = search["place"], search["sigma"]
         trial = place + sigma * self._normal(place.shape)
         cost = costs(trial)
-        kept = cost <= search["cost"]
-        search["sigma"] = sigma * math.exp((kept - 0.2) / math.sqrt(place.size + 1))
+        kept, level = cost <= search["cost"], cost == search["cost"]
+        search["sigma"] = sigma * math.exp((kept - SUCCESSES) / math.sqrt(place.size + 1))
+        if level:
+            search["sigma"] = min(search["sigma"], max(sigma, float(self._options["sigma"])))
         if kept:
             search.update(place=trial, cost=cost)
         return search["cost"]

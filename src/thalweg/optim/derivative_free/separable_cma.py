@@ -19,6 +19,8 @@ from .ranks import default_population
 
 __all__ = ["SeparableCMAES"]
 
+WIDEST = 1e3  # how far a plateau may widen the samples, in units of the first σ
+
 
 @dataclass(frozen=True)
 class Rates:
@@ -121,7 +123,8 @@ class SeparableCMAES(DerivativeFreeOptimizer):
         best = samples[order[: len(rate.weights)]]
         search["place"] = place + sigma * deviations * (rate.weights @ best)
         adapt(search, best, rate)
-        if found[order[0]] == found[order[math.ceil(0.7 * count) - 1]]:
+        flat = found[order[0]] == found[order[math.ceil(0.7 * count) - 1]]
+        if flat and self._radius(search) < WIDEST * self._options["sigma"]:
             search["sigma"] *= math.exp(0.2 + rate.path_of_size / rate.damping)
         return float(found[order[0]])
 

@@ -15,7 +15,7 @@ import pytest
 import thalweg
 
 HEAVY = {
-    "PIL", "click", "hypothesis", "llvmlite", "matplotlib", "pyarrow", "pytest", "rich", "safetensors", "scipy",
+    "PIL", "click", "cma", "hypothesis", "llvmlite", "matplotlib", "pyarrow", "pytest", "rich", "safetensors", "scipy",
     "sklearn", "tensorboardX", "torch",
 }  # fmt: skip
 PACKAGES = ["thalweg", *(m.name for m in pkgutil.walk_packages(thalweg.__path__, "thalweg.") if m.ispkg)]

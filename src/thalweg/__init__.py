@@ -138,6 +138,7 @@ from .ops.random import *
 from .ops.shaping import *
 from .ops.shaping import where_ as where
 from .ops.signal_windows import *
+from .optim import minimize
 from .transforms.vmap import vmap
 from .version import __version__
 
@@ -205,6 +206,7 @@ __all__ = [
     "long",
     "lt",
     "maximum",
+    "minimize",
     "minimum",
     "mps",
     "mul",

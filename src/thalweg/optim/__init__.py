@@ -25,6 +25,7 @@ from .derivative_free import (
 )
 from .lbfgs import LBFGS
 from .lion import Lion
+from .minimizing import OptimizeResult, minimize
 from .muon import Muon
 from .nadam import NAdam
 from .optimizer import Optimizer
@@ -53,6 +54,7 @@ __all__ = [
     "Muon",
     "NAdam",
     "NelderMead",
+    "OptimizeResult",
     "Optimizer",
     "PatternSearch",
     "RAdam",
@@ -65,5 +67,6 @@ __all__ = [
     "SimulatedAnnealing",
     "finite_difference_gradients",
     "lr_scheduler",
+    "minimize",
     "swa_utils",
 ]

@@ -18,7 +18,7 @@ from ...ops.random import Generator, default_generator
 from ..checks import number, positive
 from ..optimizer import Group, Optimizer
 
-__all__ = ["Best", "Costs", "DerivativeFreeOptimizer", "Place", "Search", "as_cost"]
+__all__ = ["SEARCH", "Best", "Costs", "DerivativeFreeOptimizer", "Place", "Search", "as_cost"]
 
 Place = Any  # float64 (n,): all parameters one after the other, each divided by the scale of its group
 Search = dict[str, Any]  # what a search remembers from step to step; no array in it is ever changed in place
@@ -164,6 +164,10 @@ class DerivativeFreeOptimizer(Optimizer, tells_tracer=True):
         """How far from its place the search looks now; subclasses say."""
         return math.inf
 
+    def _spread(self, search: Search) -> float:
+        """How far the costs that the search compares lie apart, if it compares several."""
+        return 0.0
+
     # -- options ------------------------------------------------------------------------------------------
 
     def _check_group(self, group: Group) -> None:
@@ -191,6 +195,12 @@ class DerivativeFreeOptimizer(Optimizer, tells_tracer=True):
         """How far the search looks from its place now, in the groups' scales; infinite before the first step."""
         search = self.state[SEARCH]
         return self._radius(search) if "place" in search else math.inf
+
+    @property
+    def spread(self) -> float:
+        """How far the costs that the search compares lie apart: 0 where it knows one only; infinite before a step."""
+        search = self.state[SEARCH]
+        return self._spread(search) if "place" in search else math.inf
 
     def best(self) -> Best:
         """The lowest cost that was seen, and copies of the parameters that had it.

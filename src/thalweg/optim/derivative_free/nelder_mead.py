@@ -94,6 +94,10 @@ class NelderMead(DerivativeFreeOptimizer):
     def _radius(self, search: Search) -> float:
         return float(np.abs(search["corners"][1:] - search["place"]).max())
 
+    def _spread(self, search: Search) -> float:
+        highest, lowest = float(search["costs"][-1]), float(search["costs"][0])
+        return 0.0 if highest == lowest else highest - lowest
+
 
 def first_simplex(place: Place, step_size: float | None) -> Any:
     """The first corners, (n + 1, n): the place, and one step from it along each axis."""

@@ -138,8 +138,6 @@ def run(
 def _start(x0: Any) -> Tensor:
     start = x0.detach() if isinstance(x0, Tensor) else tensor(np.array(x0))
     if start._value.dtype.kind != "f":
-        if start._value.dtype.kind not in "iub":
-            raise OptimizerError(f"minimize: x0 must be real numbers, got {start.dtype}")
         start = wrap(start._value.astype(np.float64))
     if not start.numel() or not np.isfinite(start._value).all():
         raise OptimizerError("minimize: x0 must have at least one number, and only finite ones")

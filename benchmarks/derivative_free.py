@@ -5,8 +5,9 @@ the median, over seeds and starts that are drawn with them, of the number of eva
 not above the target; a dash where most runs have not reached it within the budget of 2,000 evaluations for each
 parameter and one more. All methods minimise the same NumPy functions from the same starts, with the same first step
 length, 0.7, but for annealing and the large population, which look further, and for SciPy's, which choose theirs.
-SciPy's methods and CMAES are left out where their packages are missing. ``--seeds`` and ``--budget`` change the numbers,
-``--json`` prints everything, ``--write FILE`` puts the table into a document, between the lines that begin and end it.
+SciPy's methods and CMAES are left out where their packages are missing. ``--seeds`` and ``--budget`` change the
+numbers, ``--json`` prints everything, ``--write FILE`` puts the table into a document, between the lines that begin and
+end it.
 """
 
 from __future__ import annotations

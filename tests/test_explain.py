@@ -15,8 +15,8 @@ from tests.healthy_networks import HEALTHY
 import thalweg as tw
 from thalweg import nn, optim
 from thalweg.autograd import explain
-from thalweg.autograd.explaining import Explanation
-from thalweg.autograd.explaining.explain import FAMILY
+from thalweg.autograd.explaining.explanation import FAMILY
+from thalweg.autograd.explaining.findings import Explanation
 from thalweg.autograd.explaining.reasons import SURROGATE
 from thalweg.errors import ArgumentError, AutogradError
 

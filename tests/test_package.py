@@ -38,6 +38,7 @@ def test_import_leaves_the_command_line_the_tracer_and_the_file_formats_for_late
     )
     assert not loaded & {"argparse", "asyncio", "http", "multiprocessing", "thalweg.cli", "thalweg.train", "unittest"}
     assert not loaded & {"thalweg.compiler.trace", "thalweg.viz.blocks", "thalweg.viz.charts", "socket"}
+    assert not loaded & {"thalweg.optim.derivative_free", "thalweg.optim.minimizing.running"}
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -9,6 +9,7 @@ import pytest
 
 from ..viz.charts import CHARTS, odd_charts
 from ..viz.valleys import VALLEYS
+from .contrast import faint_texts
 from .geometry import geometry, overlapping_labels, texts_outside_their_picture
 
 
@@ -30,3 +31,10 @@ def test_labels_of_valleys_have_room(name: str, open_svg: Callable[[str], Any]) 
     found = geometry(open_svg(VALLEYS[name]().svg()))
     assert overlapping_labels(found) == []
     assert texts_outside_their_picture(found) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", VALLEYS)
+def test_texts_of_valleys_stand_out(name: str, scheme: str, page: Any, open_svg: Callable[[str], Any]) -> None:
+    page.emulate_media(color_scheme=scheme)
+    assert faint_texts(open_svg(VALLEYS[name]().svg())) == []

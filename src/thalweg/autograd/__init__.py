@@ -12,7 +12,7 @@ from ..core.modes import (
 from ..ops.legacy import Variable
 from . import forward_ad, functional
 from .anomaly_mode import detect_anomaly, set_detect_anomaly
-from .explaining import explain
+from .explain import explain
 from .function import Function, FunctionCtx, once_differentiable
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .gradient import grad

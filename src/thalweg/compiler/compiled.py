@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..autograd.anomaly_mode import check_walk, is_anomaly_check_nan_enabled, is_anomaly_enabled
-from ..autograd.explaining import Explanation, explain
+from ..autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled
+from ..autograd.explain import explain
 from ..core.dtypes import get_default_dtype
 from ..core.modes import state
 from ..core.structure import parts
@@ -27,11 +27,12 @@ from .arguments import ArgumentGuards
 from .graph import Graph
 from .guards import held_by, same_objects
 from .program import Executable, Program
+from .record import record
 from .report import MemoryUse, Text, graph_text, kernels_text, llvm_text
-from .trace import record
 from .variables import Surroundings, python_random_states
 
 if TYPE_CHECKING:
+    from ..autograd.explaining.findings import Explanation
     from ..autograd.explaining.walk import Recorder
     from .profile import Profile
 
@@ -164,6 +165,8 @@ class Compiled:
         if state.inside > state.examined or not is_anomaly_enabled():
             return self.function(*args, **kwargs)
         if is_anomaly_check_nan_enabled():
+            from ..autograd.explaining.detector import check_walk
+
             check_walk(self.recorded_walk(args, kwargs))
         if self.check:
             return self._checked(args, kwargs)

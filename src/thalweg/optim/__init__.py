@@ -1,6 +1,12 @@
-"""Optimisers: each is one pure update rule, applied to groups of parameters; and schedules for their step sizes."""
+"""Optimisers: each is one pure update rule, applied to groups of parameters; and schedules for their step sizes.
+
+Those that see only the cost are imported when the first of them is used, so that ``import thalweg`` stays quick.
+"""
 
 from __future__ import annotations
+
+import importlib as _importlib
+import typing as _typing
 
 from . import lr_scheduler, swa_utils
 from .adadelta import Adadelta
@@ -8,24 +14,9 @@ from .adagrad import Adagrad
 from .adam import Adam, AdamW
 from .adamax import Adamax
 from .asgd import ASGD
-from .derivative_free import (
-    CMAES,
-    SPSA,
-    Best,
-    CoordinateSearch,
-    DerivativeFreeOptimizer,
-    EvolutionStrategy,
-    NelderMead,
-    PatternSearch,
-    RandomSearch,
-    SeparableCMAES,
-    SeparableNES,
-    SimulatedAnnealing,
-    finite_difference_gradients,
-)
 from .lbfgs import LBFGS
 from .lion import Lion
-from .minimizing import OptimizeResult, minimize
+from .minimize import minimize
 from .muon import Muon
 from .nadam import NAdam
 from .optimizer import Optimizer
@@ -34,6 +25,55 @@ from .rmsprop import RMSprop
 from .rprop import Rprop
 from .rule import RuleOptimizer
 from .sgd import SGD
+
+if _typing.TYPE_CHECKING:
+    from .derivative_free import (
+        CMAES,
+        SPSA,
+        Best,
+        CoordinateSearch,
+        DerivativeFreeOptimizer,
+        EvolutionStrategy,
+        NelderMead,
+        PatternSearch,
+        RandomSearch,
+        SeparableCMAES,
+        SeparableNES,
+        SimulatedAnnealing,
+        finite_difference_gradients,
+    )
+    from .minimizing.result import OptimizeResult
+else:
+    _HOMES = {
+        "derivative_free": (
+            "CMAES",
+            "SPSA",
+            "Best",
+            "CoordinateSearch",
+            "DerivativeFreeOptimizer",
+            "EvolutionStrategy",
+            "NelderMead",
+            "PatternSearch",
+            "RandomSearch",
+            "SeparableCMAES",
+            "SeparableNES",
+            "SimulatedAnnealing",
+            "finite_difference_gradients",
+        ),
+        "minimizing.result": ("OptimizeResult",),
+    }
+
+    def __getattr__(name: str) -> _typing.Any:
+        for home, names in _HOMES.items():
+            if name in names:
+                value = getattr(_importlib.import_module(f"{__name__}.{home}"), name)
+                globals()[name] = value
+                return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "ASGD",

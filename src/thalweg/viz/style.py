@@ -54,7 +54,7 @@ _RULES = """
 .tw .smooth { shape-rendering: auto; }
 .tw .level { fill: none; stroke: $muted; stroke-width: 0.8; stroke-opacity: 0.8; }
 .tw .thin { stroke-width: 1.6; }
-.tw .halo { stroke: $page; stroke-width: 5; stroke-linejoin: round; paint-order: stroke; }
+.tw .halo { fill: $ink; stroke: $page; stroke-width: 5; stroke-linejoin: round; paint-order: stroke; }
 .tw .panel { fill: $panel; stroke: $grid; }
 .tw .node .shape, .tw .stack { fill: $block; stroke: $block-edge; stroke-width: 1.5; }
 .tw .operation .shape { fill: $page; }

@@ -11,7 +11,7 @@ from ...core.origin import NOWHERE, Origin, Scope, scope_of
 from ...core.primitive import Primitive
 from ...core.tape import Node, Outline, edge_of
 from ...core.tensor import Tensor
-from .steps import Step, array_of, origins
+from .steps import Step, array_of, notes
 
 __all__ = ["Places", "nodes_of", "step_of"]
 
@@ -67,7 +67,7 @@ def step_of(node: Node, known: dict[Node, Step], places: Places) -> Step:
     step.cut = (False,) * len(step.sources)
     step.inputs = tuple(map(_known, node.inputs or (None,) * len(step.sources), step.sources))
     step.output = array_of(node.output) if node.output is not None else _computed(step)
-    origin = origins.get(node, NOWHERE)
+    origin = notes[node].origin if node in notes else NOWHERE
     step.origin = Origin(origin.line, origin.scope or scope_of(node) or places.scope(step))
     return step
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,12 +13,26 @@ from ...core.tape import LEAF, Node
 from ...core.tensor import Tensor
 from ...core.value import SymbolicValue
 
-__all__ = ["Step", "Taken", "array_of", "is_on_tape", "origins", "parameters_of", "root_memory"]
+__all__ = ["Note", "Step", "Taken", "array_of", "is_on_tape", "notes", "parameters_of", "root_memory"]
 
 ndarray = np.ndarray
 
-# Where the nodes were made that were recorded while anomalies were looked for.
-origins: weakref.WeakKeyDictionary[Node, Origin] = weakref.WeakKeyDictionary()
+
+class Note(NamedTuple):
+    """What is kept of an operation that was recorded while anomalies were looked for.
+
+    Attributes:
+        origin: where it ran.
+        inputs: outlines of its inputs, numbers as they are.
+        output: the outline of its output; None if it is not known.
+    """
+
+    origin: Origin
+    inputs: tuple[Any, ...] = ()
+    output: Any = None
+
+
+notes: weakref.WeakKeyDictionary[Node, Note] = weakref.WeakKeyDictionary()
 
 
 class Step:

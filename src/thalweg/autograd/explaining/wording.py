@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core.origin import Origin, Scope
+from ...core.tape import Outline
 from .steps import Step
 
 __all__ = ["first_bad", "number", "outline", "place", "scope_words", "signature"]
@@ -25,7 +26,7 @@ def place(origin: Origin) -> str:
 
 def outline(value: Any) -> str:
     """A value by dtype and shape, a number as it is."""
-    if isinstance(value, np.ndarray):
+    if isinstance(value, (np.ndarray, Outline)):
         return f"{value.dtype}{list(value.shape)}"
     return "?" if value is None else f"{value:g}" if isinstance(value, float) else repr(value)
 

@@ -1,8 +1,1 @@
-"""``minimize``: a function and where to begin; the method is chosen by what the function's gradient says."""
-
-from __future__ import annotations
-
-from .result import OptimizeResult
-from .running import minimize
-
-__all__ = ["OptimizeResult", "minimize"]
+"""What ``minimize`` does: look whether the gradient says anything, choose a method, run it."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...autograd.explaining import explain
+from ...autograd.explain import explain
 from ...errors import AutogradError
 from ...nn.module import Module
 from ...nn.parameter import Parameter

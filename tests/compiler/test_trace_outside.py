@@ -266,3 +266,25 @@ def test_hooks_of_modules_come_and_go() -> None:
     finally:
         every.remove()
     assert compiled(X).tolist() == [1, -2, 3]
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (100,), (5, 7), (3, 1000)])
+@pytest.mark.parametrize("kept_first", [True, False])
+def test_what_takes_the_place_of_an_input_is_stored_after_others_have_read_it(shape, kept_first):
+    def step(g, kept, w):
+        new = g * 0.5
+        change = new + (new - kept)
+        if kept_first:
+            kept.copy_(new)
+            w.sub_(change)
+        else:
+            w.sub_(change)
+            kept.copy_(new)
+
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal(shape) for _ in range(3)]
+    plain, compiled = ([tw.tensor(a) for a in arrays] for _ in range(2))
+    step(*plain)
+    tw.compile(step)(*compiled)
+    for a, b in zip(plain, compiled, strict=True):
+        np.testing.assert_allclose(b.numpy(), a.numpy(), rtol=1e-12)

@@ -40,11 +40,10 @@ class Row:
         code = self.code
         if code.inner_groups:
             self.passes()
-        for node in code.kernel.stored:
-            if not code.is_inner(node):
-                value = self.scalar(node)
-                access = code.accesses[node, None]
-                store_vector(self.f, in_memory(self.f, value), self.pointers[access.key], 0, None)
+        values = [(node, self.scalar(node)) for node in code.kernel.stored if not code.is_inner(node)]
+        for node, value in values:  # after all are known: one may take the place of what another reads
+            access = code.accesses[node, None]
+            store_vector(self.f, in_memory(self.f, value), self.pointers[access.key], 0, None)
 
     def passes(self) -> None:
         code = self.code
@@ -71,8 +70,13 @@ class Row:
                 self.looped(phase, reductions, stores)
 
     def accumulate(self, chunk: Chunk, phase: int, partial: dict[Node, Any], stores: list[Node]) -> None:
-        """Compute a chunk's stores, and add its operands to the partial results."""
+        """Compute a chunk's stores, and add its operands to the partial results.
+
+        All values are computed before the first is stored, since one may take the place of what another reads.
+        """
         chunk.phase = phase
+        for node in stores:
+            chunk.value(node)
         for node in stores:
             chunk.store(node)
         for node in partial:

@@ -43,6 +43,18 @@ def test_the_autoencoder_describes_other_images_better(capsys):
     assert before > 40 and after < 29
 
 
+def test_the_generator_covers_all_modes_of_the_ring_with_and_without_optimism(capsys):
+    for modes, share in load("gan_ring")["train"](1000):
+        assert modes == 8 and share > 0.7
+
+
+def test_modes_of_the_ring_are_counted():
+    program = load("gan_ring")
+    assert program["measured"](program["ring"](4000)) == (8, pytest.approx(0.989, abs=0.01))  # 1 - exp(-3^2 / 2)
+    assert program["measured"](program["CENTRES"][:3].repeat(100, 1)) == (3, 1.0)
+    assert program["measured"](program["ring"](4000) * 2) == (0, 0.0)
+
+
 def test_lenet_reads_digits():
     assert load("lenet5_digits")["train"](66) > 0.93
 

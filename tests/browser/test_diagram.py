@@ -97,6 +97,15 @@ def test_two_diagrams_in_one_page_do_not_disturb_each_other(open_html: Callable[
     assert "Conv2d 0" not in titles(page) and "Block 0  × 2" in titles(page)
 
 
+def test_one_diagram_shown_twice_works_in_both_places(open_html: Callable[[Any], Any]) -> None:
+    part = tw.viz.diagram(LeNet(), tw.ones(64, 1, 28, 28), depth=1).fragment()
+    page = open_html(f"<!doctype html><title>twice</title>{part}{part}")
+    page.locator('[aria-label="Sequential features, closed"]').nth(1).click()
+    shown = page.locator("svg")
+    assert "Conv2d 0" not in shown.nth(0).text_content()
+    assert "Conv2d 0" in shown.nth(1).text_content()
+
+
 def test_a_pass_is_walked_through(open_html: Callable[[Any], Any]) -> None:
     tw.manual_seed(0)
     model = tw.nn.Sequential(tw.nn.Linear(4, 3), tw.nn.Tanh(), tw.nn.Linear(3, 2))

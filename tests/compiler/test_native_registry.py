@@ -10,7 +10,7 @@ import pytest
 import thalweg as tw
 from thalweg.compiler.graph import Graph, Node, apply, evaluate, placeholder
 from thalweg.compiler.native_program import Native
-from thalweg.compiler.trace import record
+from thalweg.compiler.record import record
 
 from ..registry import SAMPLES, Sample
 

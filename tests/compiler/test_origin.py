@@ -84,3 +84,4 @@ def test_a_hook_registered_while_modules_are_tracked_stays() -> None:
     handle.remove()
     layer(tw.ones(1, 2))
     assert seen == [layer]
+    assert everywhere == []

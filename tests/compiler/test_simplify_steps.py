@@ -10,8 +10,8 @@ import numpy as np
 
 import thalweg as tw
 from thalweg.compiler.graph import Graph, Node, apply, evaluate, placeholder
+from thalweg.compiler.record import record
 from thalweg.compiler.simplify import simplify
-from thalweg.compiler.trace import record
 from thalweg.nn import functional as F
 from thalweg.ops import elementwise as e
 from thalweg.ops.broadcast import reshape, sum_

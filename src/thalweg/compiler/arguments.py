@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.tensor import Tensor
 from ..errors import TraceError
-from .trace import Outside, Recording
+from .recording import Outside, Recording
 
 __all__ = ["ArgumentGuards"]
 

@@ -24,7 +24,7 @@ from ..optim.lr_scheduler.base import LRScheduler
 from ..optim.optimizer import Optimizer
 from .fuse import REDUCTIONS
 from .graph import Graph, Node
-from .trace import Outside
+from .recording import Outside
 from .variables import Surroundings
 
 if TYPE_CHECKING:

@@ -27,8 +27,8 @@ from .arguments import ArgumentGuards
 from .graph import Graph
 from .guards import held_by, same_objects
 from .program import Executable, Program
+from .record import record
 from .report import MemoryUse, Text, graph_text, kernels_text, llvm_text
-from .trace import record
 from .variables import Surroundings, python_random_states
 
 if TYPE_CHECKING:

@@ -24,7 +24,9 @@ from ..ops.shape import cat
 from .graph import Graph, Node, apply, evaluate
 from .guards import Source
 from .handle import Handle
-from .trace import Outside, Trace, numbered, tracing
+from .record import numbered, tracing
+from .recording import Outside
+from .trace import Trace
 
 __all__ = ["examined_walk"]
 

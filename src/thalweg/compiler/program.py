@@ -18,7 +18,7 @@ from ..errors import AutogradError, CompileError
 from .entry import NOT_CONTIGUOUS, knows_arrays
 from .graph import Graph, evaluate
 from .guards import Source
-from .trace import NumberResult, Outside, Recording, Result
+from .recording import NumberResult, Outside, Recording, Result
 
 __all__ = ["Executable", "Interpreted", "Program"]
 

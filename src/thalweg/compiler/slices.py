@@ -17,8 +17,8 @@ from .native_program import Native
 from .pass_data import Results, Rows
 from .plan import FIRST_SLOT
 from .program import Program
+from .recording import Outside, Result
 from .simplify import simplify
-from .trace import Outside, Result
 
 __all__ = ["leaves", "slices_of"]
 

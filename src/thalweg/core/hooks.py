@@ -72,5 +72,9 @@ class ModuleHooks:
         self.load_pre: dict[int, Callable[..., Any]] = {}
         self.load_post: dict[int, Callable[..., Any]] = {}
 
+    def around_calls(self) -> bool:
+        """Whether there is a hook that runs when a module is called, or when gradients pass it."""
+        return bool(self.forward_pre or self.forward or self.backward_pre or self.backward)
+
 
 everywhere: list[ModuleHooks] = []  # the hooks of all modules: what users register, and what watches for a while

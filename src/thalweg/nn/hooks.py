@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import warnings
@@ -61,6 +62,9 @@ def register_module_full_backward_hook(hook: Callable[..., Any]) -> RemovableHan
 
 def call_with_hooks(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """``module.forward`` with every hook, global ones first. If it fails, ``always_call`` hooks still run."""
+    if _registered in everywhere and not _registered.around_calls():
+        with contextlib.suppress(ValueError):  # another thread may have done it
+            everywhere.remove(_registered)  # the last of them was taken out: calls go the short way again
     levels = [*everywhere, module._hooks] if module._hooks is not None else list(everywhere)
     called: set[int] = set()
     output = None

@@ -63,8 +63,8 @@ def histograms(run: RunData) -> Html:
         "activations": [(f"after {kinds[name]}", "activation", *held) for name, held in activations.items()],
     }
     note = (
-        "Each column is the histogram after an epoch: the darker, the more values lie there. Activations are those of "
-        "up to 256 validation rows."
+        "Each column is the histogram after an epoch: the stronger its colour, the more values lie there. "
+        "Activations are those of up to 256 validation rows."
     )
     return joined([*(_strips(key, found) for key, found in strips.items()), _last_activations(run, kinds),
                    paragraph(note, "note")])  # fmt: skip

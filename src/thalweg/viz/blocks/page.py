@@ -27,7 +27,8 @@ Open = frozenset[str]
 
 SCRIPT = """
 (function () {
-  const root = document.querySelector('[data-diagram="NAME"]');
+  const root = document.querySelector('[data-diagram="NAME"]:not([data-ready])');
+  root.dataset.ready = '';
   const svg = root.querySelector('svg');
   const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
   const parts = new DOMParser();

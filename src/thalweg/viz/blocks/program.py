@@ -13,7 +13,8 @@ import numpy as np
 
 from ...compiler.compiled import Compiled
 from ...compiler.graph import Graph, Node
-from ...compiler.trace import Outside, Recording, Result, record
+from ...compiler.record import record
+from ...compiler.recording import Outside, Recording, Result
 from ...compiler.variables import Surroundings
 from ...core.backward import backward
 from ...core.structure import leaves

@@ -18,7 +18,8 @@ __all__ = ["Stepping"]
 
 SCRIPT = """
 (function () {
-  const root = document.querySelector('[data-pass="NAME"]');
+  const root = document.querySelector('[data-pass="NAME"]:not([data-ready])');
+  root.dataset.ready = '';
   const svg = root.querySelector('svg');
   const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
   const range = root.querySelector('input');

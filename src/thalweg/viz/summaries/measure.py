@@ -60,7 +60,7 @@ def measure(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Me
     Raises:
         TraceError: the module branches on a value, which is not known while it is traced.
     """
-    from ...compiler.trace import record  # here, so that importing thalweg does not load the compiler
+    from ...compiler.record import record  # here, so that importing thalweg does not load the compiler
 
     found = Measured(module)
     arguments = [x for x in leaves((args, kwargs)) if isinstance(x, Tensor)]

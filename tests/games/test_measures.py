@@ -139,6 +139,8 @@ def test_games_that_do_not_fit_are_refused() -> None:
     x = tw.tensor(1.0)
     with pytest.raises(ArgumentError, match="of 2 players must return a tuple of 2 costs, but it returned Tensor"):
         games.gradient_norm(lambda x, y: x * y, x, x)
+    with pytest.raises(ArgumentError, match="Jacobian has entries that are not finite"):
+        games.stability(lambda x: (x.sqrt(),), tw.tensor(0.0))
     with pytest.raises(ArgumentError, match="cost of player 1 must be a single number"):
         games.jacobian(lambda x, y: (x, tw.stack([x, y])), x, x)
     with pytest.raises(ArgumentError, match="needs players"):

@@ -50,6 +50,61 @@ def test_compiled_steps_are_those_of_eager_mode(make: Made) -> None:
             np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", [games.AlternatingDescent, games.Extragradient])
+def test_draws_inside_the_closure_are_those_of_eager_mode(kind: Any) -> None:
+    """Each call of the closure draws anew, natively too."""
+    ends = []
+    for compiled in (False, True):
+        tw.manual_seed(3)
+        game = Bilinear()
+        optimizer = kind(game.players, lr=0.1)
+
+        def costs(game=game):
+            noise = tw.randn((), dtype=tw.float64)
+            return game.x * game.y + noise * game.x, -game.x * game.y + noise * game.y
+
+        def step(optimizer=optimizer, costs=costs):
+            return optimizer.step(costs)
+
+        run = tw.compile(step) if compiled else step
+        for _ in range(5):
+            run()
+        ends.append((game.x.item(), game.y.item(), tw.rand(1).item()))
+    assert ends[1] == pytest.approx(ends[0], rel=1e-9)
+
+
+class Momentum(games.GameOptimizer):
+    """One that a user writes: simultaneous descent with a momentum, which may be negative."""
+
+    arrays = ("velocity",)
+
+    def __init__(self, players: Any, lr: float, momentum: float) -> None:
+        super().__init__(players, {"lr": lr, "momentum": momentum})
+
+    @staticmethod
+    def rule(gradient: Any, parameter: Any, state: Any, hyper: Any) -> Any:
+        velocity = hyper["momentum"] * state["velocity"] + gradient
+        return hyper["lr"] * velocity, {"velocity": velocity}
+
+    def play(self, closure: Any) -> Any:
+        costs = self.costs(closure)
+        self.descend(self.gradients(costs))
+        return costs
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_users_write_their_own(compiled: bool) -> None:
+    game, momentum, lr = Bilinear(), -0.3, 0.2
+    optimizer = Momentum(game.players, lr, momentum)
+    step = tw.compile(lambda: optimizer.step(game)) if compiled else lambda: optimizer.step(game)
+    w, velocity, turn = np.array([0.6, 0.8]), np.zeros(2), np.array([[0.0, 1.0], [-1.0, 0.0]])
+    for _ in range(5):
+        velocity = momentum * velocity + turn @ w
+        w = w - lr * velocity
+        step()
+    assert (game.x.item(), game.y.item()) == pytest.approx(tuple(w))
+
+
 def test_a_compiled_step_reads_its_step_size_anew() -> None:
     game = Bilinear()
     optimizer = games.Consensus(game.players, lr=0.1, gamma=0.0)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..errors import ArgumentError
 from .measures import Costs, jacobian
 
 __all__ = ["Stability", "Verdict", "stability", "verdict_of"]
@@ -77,6 +78,9 @@ def stability(costs: Costs, *players: Any, tolerance: float | None = None) -> St
         tolerance: parts of eigenvalues below this, as a share of the largest modulus, count as zero; by default
             what the rounding errors of the Jacobian's dtype may amount to.
 
+    Raises:
+        ArgumentError: the Jacobian has entries that are not finite.
+
     Source: Mescheder, Nowozin and Geiger (2017), The numerics of GANs; Mazumdar, Ratliff and Sastry (2020), On
     gradient-based learning in continuous games.
 
@@ -86,6 +90,10 @@ def stability(costs: Costs, *players: Any, tolerance: float | None = None) -> St
     ('rotating', [-1.0, 1.0])
     """
     matrix = jacobian(costs, *players).detach().numpy()
+    if not np.isfinite(matrix).all():
+        raise ArgumentError(
+            "stability: the game's Jacobian has entries that are not finite at this point; look at one beside it"
+        )
     found = np.linalg.eigvals(matrix.astype(np.float64))
     order = np.lexsort((found.imag, found.real))
     values = found[order].astype(np.complex128)

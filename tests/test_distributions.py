@@ -7,9 +7,14 @@ import pytest
 
 import thalweg as tw
 from thalweg import distributions as d
-from thalweg.errors import ArgumentError, ShapeError
+from thalweg.errors import ArgumentError, ShapeError, TraceError, TransformError
 
 N = 20_000
+
+
+def two_bumps():
+    """Means 2 and -2, weights 3/4 and 1/4, variances 1: mean 1 and variance 1 + 3."""
+    return d.MixtureSameFamily(d.Categorical(tw.tensor([3.0, 1.0])), d.Normal(tw.tensor([2.0, -2.0]), 1.0))
 
 
 @pytest.mark.parametrize(
@@ -20,6 +25,17 @@ N = 20_000
         (lambda: d.Bernoulli(probs=0.3), 0.3, math.sqrt(0.21)),
         (lambda: d.Bernoulli(logits=tw.tensor(0.0)), 0.5, 0.5),
         (lambda: d.Categorical(tw.tensor([1.0, 0.0, 3.0])), 1.5, math.sqrt(0.75)),
+        (lambda: d.Laplace(1.0, 2.0), 1, math.sqrt(8)),
+        (lambda: d.Exponential(0.5), 2, 2),
+        (lambda: d.Poisson(3.0), 3, math.sqrt(3)),
+        (lambda: d.Gamma(0.3, 2.0), 0.15, math.sqrt(0.075)),
+        (lambda: d.Gamma(5.0, 2.0), 2.5, math.sqrt(1.25)),
+        (lambda: d.Beta(2.0, 3.0), 0.4, 0.2),
+        (lambda: d.LogNormal(0.0, 0.5), math.exp(0.125), math.sqrt(math.expm1(0.25)) * math.exp(0.125)),
+        (lambda: d.TransformedDistribution(d.Uniform(0.0, 1.0), d.AffineTransform(1.0, -2.0)), 0, 2 / math.sqrt(12)),
+        (lambda: two_bumps(), 1, math.sqrt(4)),
+        (lambda: d.Geometric(0.25), 3, math.sqrt(12)),
+        (lambda: d.Binomial(6, probs=0.25), 1.5, math.sqrt(6 * 0.25 * 0.75)),
     ],
 )
 def test_samples_have_the_moments(make, mean, std):
@@ -107,6 +123,17 @@ def test_what_is_refused():
         (lambda: d.Bernoulli(0.5, 0.5), "either probs or logits"),
         (lambda: d.Independent(d.Normal(0.0, 1.0), 1), "only 0 batch axes"),
         (lambda: d.MultivariateNormal(tw.zeros(2)), "just one of"),
+        (lambda: d.Laplace(0.0, 0.0), "scale must be positive"),
+        (lambda: d.Gamma(1.0, 0.0), "must be positive"),
+        (lambda: d.Beta(0.0, 1.0), "must be positive"),
+        (lambda: d.Dirichlet(tw.tensor([1.0, 0.0])), "must be positive"),
+        (lambda: d.Exponential(-1.0), "rate must be positive"),
+        (lambda: d.Poisson(-1.0), "not be negative"),
+        (lambda: d.Geometric(0.0), "above 0"),
+        (lambda: d.Geometric(), "either probs or logits"),
+        (lambda: d.Binomial(1.5, 0.5), "integer"),
+        (lambda: d.Binomial(tw.tensor([1.0, 2.0]), 0.5).entropy(), "all be the same"),
+        (lambda: d.kl_divergence(d.Binomial(2, 0.5), d.Binomial(3, 0.5)), "more trials"),
     ):
         with pytest.raises(ArgumentError, match=message):
             make()
@@ -116,3 +143,122 @@ def test_what_is_refused():
     with pytest.raises(NotImplementedError, match="Normal and Uniform"):
         d.kl_divergence(d.Normal(0.0, 1.0), d.Uniform(0.0, 1.0))
     assert repr(d.Normal(tw.zeros(2), 1.0)) == "Normal(batch_shape=(2,), event_shape=())"
+
+
+def test_outside_the_support_the_density_is_nothing_and_its_gradient_finite():
+    for make, value in (
+        (d.Exponential, -1.0),
+        (lambda p: d.Gamma(p, p), -1.0),
+        (lambda p: d.Beta(p, 2.0), 1.5),
+        (d.Poisson, -2.0),
+        (d.Geometric, -1.0),
+        (lambda p: d.Binomial(3, p), 4.0),
+    ):
+        parameter = tw.tensor(0.5, requires_grad=True)
+        log_prob = make(parameter).log_prob(tw.tensor([value, 0.5]))
+        assert log_prob[0].item() == -math.inf
+        log_prob[1].backward()
+        assert math.isfinite(parameter.grad.item())
+
+
+def test_counts_sum_to_one():
+    k = tw.arange(200, dtype=tw.float64)
+    for made in (d.Poisson(tw.tensor(7.5).double()), d.Geometric(tw.tensor(0.3).double())):
+        assert made.log_prob(k).exp().sum().item() == pytest.approx(1, abs=1e-12)
+    assert d.Binomial(9, tw.tensor(0.3).double()).log_prob(k[:10]).exp().sum().item() == pytest.approx(1)
+
+
+def test_the_nearest_formula_is_taken():
+    class Shifted(d.Normal):
+        pass
+
+    assert d.kl_divergence(Shifted(1.0, 1.0), d.Normal(0.0, 1.0)).item() == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("a", [0.4, 1.0, 6.0])
+def test_gradients_through_gamma_samples_are_those_of_the_moments(a):
+    """E z = a and E z² = a (a + 1), whose derivatives are 1 and 2 a + 1."""
+    tw.manual_seed(0)
+    concentration = tw.full((N,), a, dtype=tw.float64, requires_grad=True)
+    z = d.Gamma(concentration, 1.0).rsample()
+    for power, want in ((1, 1.0), (2, 2 * a + 1)):
+        (slopes,) = tw.autograd.grad((z**power).sum(), concentration, retain_graph=True)
+        assert slopes.mean().item() == pytest.approx(want, abs=4 * slopes.std().item() / math.sqrt(N))
+
+
+def test_gradients_through_probabilities_are_those_of_their_mean():
+    """E x = a / (a + b) for the beta distribution: b / (a + b)² and -a / (a + b)²."""
+    tw.manual_seed(0)
+    a, b = (tw.full((N,), value, dtype=tw.float64, requires_grad=True) for value in (2.0, 3.0))
+    slopes = tw.autograd.grad(d.Beta(a, b).rsample().sum(), [a, b])
+    for slope, want in zip(slopes, (3 / 25, -2 / 25), strict=True):
+        assert slope.mean().item() == pytest.approx(want, abs=4 * slope.std().item() / math.sqrt(N))
+    drawn = d.Dirichlet(tw.tensor([1.0, 2.0, 5.0])).sample((N,))
+    np.testing.assert_allclose(drawn.sum(-1).numpy(), 1, rtol=1e-5)
+    np.testing.assert_allclose(drawn.mean(0).numpy(), [1 / 8, 2 / 8, 5 / 8], atol=0.006)
+
+
+def test_the_gamma_distribution_function_has_both_derivatives():
+    a = tw.tensor([0.3, 2.0, 8.0], dtype=tw.float64, requires_grad=True)
+    x = tw.tensor([0.2, 3.0, 5.0], dtype=tw.float64, requires_grad=True)
+    assert tw.autograd.gradcheck(lambda a, x: d.Gamma(a, 2.0).cdf(x), (a, x))
+    assert d.Gamma(a, 1.0).cdf(tw.tensor([-1.0, 0.0, 1e9]).double()).tolist() == [0, 0, 1]
+
+
+def test_gamma_samples_are_refused_where_they_can_not_be_repeated():
+    with pytest.raises(TraceError, match="standard_gamma"):
+        tw.compile(lambda a: d.Gamma(a, 1.0).rsample())(tw.ones(2))
+    with pytest.raises(TransformError, match="standard_gamma"):
+        tw.func.vmap(lambda a: d.Gamma(a, 1.0).rsample(), randomness="different")(tw.ones(2))
+
+
+def test_the_gamma_distribution_function_is_exact_for_whole_shapes():
+    """P(n, x) = 1 - exp(-x) sum_{k < n} x^k / k!."""
+    for n, x in ((1, 0.3), (4, 2.0), (20, 25.0), (60, 48.0)):
+        want = 1 - math.exp(-x) * math.fsum(x**k / math.factorial(k) for k in range(n))
+        found = d.Gamma(tw.tensor(float(n), dtype=tw.float64), 1.0).cdf(tw.tensor(x, dtype=tw.float64)).item()
+        assert found == pytest.approx(want, rel=1e-12)
+
+
+def test_one_hot_samples_have_the_probabilities():
+    tw.manual_seed(0)
+    probs = tw.tensor([0.2, 0.3, 0.5], requires_grad=True)
+    drawn = d.OneHotCategorical(probs).sample((N,))
+    assert (drawn.sum(-1) == 1).all()
+    np.testing.assert_allclose(drawn.mean(0).numpy(), probs.detach().numpy(), atol=0.015)
+    through = d.OneHotCategoricalStraightThrough(probs).rsample()
+    assert sorted(through.tolist()) == [0, 0, 1]
+    (through * tw.tensor([1.0, 2.0, 4.0])).sum().backward()
+    np.testing.assert_allclose(probs.grad.numpy(), np.array([1, 2, 4]) - 2.8, rtol=1e-5)
+
+
+def test_relaxed_samples_round_to_the_classes():
+    """At any temperature the largest of a relaxed sample is a sample of the Categorical."""
+    tw.manual_seed(0)
+    relaxed = d.RelaxedOneHotCategorical(0.5, tw.tensor([0.2, 0.3, 0.5]))
+    share = np.bincount(relaxed.sample((N,)).argmax(-1).numpy(), minlength=3) / N
+    np.testing.assert_allclose(share, [0.2, 0.3, 0.5], atol=0.015)
+    logits = tw.tensor(0.4, requires_grad=True)
+    drawn = d.RelaxedBernoulli(0.5, logits=logits).rsample((N,))
+    assert (drawn > 0.5).float().mean().item() == pytest.approx(1 / (1 + math.exp(-0.4)), abs=0.015)
+    drawn.mean().backward()
+    assert logits.grad.item() > 0
+
+
+def test_mixtures_of_several_dimensions_draw_whole_samples():
+    tw.manual_seed(0)
+    parts = d.Independent(d.Normal(tw.tensor([[5.0, 5.0], [-5.0, -5.0]]), 0.1), 1)
+    drawn = d.MixtureSameFamily(d.Categorical(tw.ones(2)), parts).sample((50,))
+    assert (drawn[:, 0].sign() == drawn[:, 1].sign()).all()
+    assert 10 < (drawn[:, 0] > 0).sum().item() < 40
+    with pytest.raises(ShapeError, match="the 3 classes"):
+        d.MixtureSameFamily(d.Categorical(tw.ones(3)), parts)
+
+
+def test_transforms_that_can_not_be():
+    with pytest.raises(ArgumentError, match="at least one"):
+        d.ComposeTransform([])
+    with pytest.raises(ShapeError, match="works on 1 axes"):
+        d.TransformedDistribution(d.Normal(0.0, 1.0), d.AffineTransform(0.0, 1.0, event_dim=1))
+    assert d.ExpTransform().inv.inv(tw.tensor(0.0)).item() == 1
+    assert repr(d.ExpTransform().inv) == "ExpTransform().inv"

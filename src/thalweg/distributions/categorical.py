@@ -12,6 +12,7 @@ from ..core.modes import no_grad
 from ..core.tensor import Size, Tensor
 from ..errors import ShapeError
 from ..ops.base import convert
+from ..ops.creation import arange
 from ..ops.drawing import multinomial
 from ..ops.elementwise import exp, log
 from ..ops.functions import logsumexp
@@ -36,6 +37,8 @@ class Categorical(Distribution):
     >>> c.probs, c.log_prob(tw.tensor(2))
     (tensor([0.2500, 0.2500, 0.5000]), tensor(-0.6931))
     """
+
+    has_enumerate_support = True
 
     def __init__(
         self, probs: Tensor | None = None, logits: Tensor | None = None, validate_args: bool | None = None
@@ -70,6 +73,10 @@ class Categorical(Distribution):
     @property
     def mode(self) -> Tensor:
         return self.probs.argmax(-1)
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """The classes 0 … K - 1 along axis 0."""
+        return self._enumerated(arange(self._classes), expand)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Classes, int64."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from ..core.modes import no_grad
 from ..core.tensor import Tensor
 from ..nn.functional import binary_cross_entropy_with_logits
+from ..ops.base import where
+from ..ops.creation import arange, full_like
 from ..ops.drawing import bernoulli
-from ..ops.elementwise import log, sigmoid
+from ..ops.elementwise import sigmoid
 from ..ops.shaping import broadcast_tensors, expand
 from .distribution import Distribution, as_tensors, require
-from .parameters import inside, one_of
+from .parameters import log_odds, one_of
 
 __all__ = ["Bernoulli"]
 
@@ -28,14 +31,15 @@ class Bernoulli(Distribution):
     tensor([-0.6931, -2.3026])
     """
 
+    has_enumerate_support = True
+
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         one_of("Bernoulli", probs, logits)
         if probs is not None:
             (self.probs,) = as_tensors(probs)
             if validate_args is not False:
                 require((self.probs >= 0) & (self.probs <= 1), "Bernoulli: probs must be from 0 to 1")
-            p = inside(self.probs)
-            self.logits = log(p) - log(1 - p)
+            self.logits = log_odds(self.probs)
         else:
             (self.logits,) = as_tensors(logits)
             self.probs = sigmoid(self.logits)
@@ -48,6 +52,15 @@ class Bernoulli(Distribution):
     @property
     def variance(self) -> Tensor:
         return self.probs * (1 - self.probs)
+
+    @property
+    def mode(self) -> Tensor:
+        undecided = full_like(self.probs, math.nan)
+        return where(self.probs == 0.5, undecided, (self.probs > 0.5).to(self.probs.dtype))
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """0 and 1 along axis 0."""
+        return self._enumerated(arange(2, dtype=self.probs.dtype), expand)
 
     def sample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Zeros and ones in the dtype of the parameters."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,10 +13,13 @@ from ..core.dtypes import default_float
 from ..core.modes import no_grad
 from ..core.tensor import Size, Tensor, wrap
 from ..errors import ArgumentError
+from ..ops.base import where
+from ..ops.creation import full_like
 from ..ops.ranges import check_all
-from ..ops.shaping import broadcast_tensors
+from ..ops.shaping import broadcast_tensors, expand
+from ..ops.shaping import reshape as reshaped
 
-__all__ = ["Distribution", "as_tensors", "require"]
+__all__ = ["Distribution", "as_tensors", "density_within", "require", "within"]
 
 
 def as_tensors(*parameters: Any) -> list[Tensor]:
@@ -29,6 +34,16 @@ def require(condition: Tensor, message: str) -> None:
     check_all(condition._value, ArgumentError, message)
 
 
+def within(condition: Tensor, value: Tensor, safe: float) -> Tensor:
+    """``value`` where the condition holds and the number ``safe`` elsewhere, so that formulas stay finite there."""
+    return where(condition, value, full_like(value, safe))
+
+
+def density_within(condition: Tensor, log_density: Tensor) -> Tensor:
+    """A logarithmic density that is minus infinity where the condition does not hold."""
+    return where(condition, log_density, full_like(log_density, -math.inf))
+
+
 class Distribution:
     """A distribution, or a batch of independent ones: parameters with ``batch_shape``, samples of ``event_shape``.
 
@@ -36,6 +51,7 @@ class Distribution:
     """
 
     has_rsample = False
+    has_enumerate_support = False
 
     def __init__(
         self, batch_shape: Sequence[int] = (), event_shape: Sequence[int] = (), validate_args: bool | None = None
@@ -89,6 +105,35 @@ class Distribution:
     def cdf(self, value: Tensor) -> Tensor:
         """The probability of a sample up to ``value``."""
         raise self._missing("cdf")
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """The inverse of ``cdf``: the point up to which a sample lies with the probability ``value``."""
+        raise self._missing("icdf")
+
+    def perplexity(self) -> Tensor:
+        """exp of the entropy."""
+        return self.entropy().exp()
+
+    def enumerate_support(self, expand: bool = True) -> Tensor:
+        """All values of a discrete distribution along axis 0, for each of the batch or (``expand=False``) once."""
+        raise self._missing("enumerate_support")
+
+    def expand(self, batch_shape: Sequence[int], _instance: Any = None) -> Any:
+        """The same distribution with parameters broadcast to ``batch_shape``; ``_instance`` has no effect."""
+        kept, result = len(self._batch_shape), copy.copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                setattr(result, name, expand(value, (*batch_shape, *value.shape[kept:])))
+            elif isinstance(value, Distribution):
+                setattr(result, name, value.expand((*batch_shape, *value.batch_shape[kept:])))
+        result._batch_shape = Size(batch_shape)
+        return result
+
+    def _enumerated(self, values: Tensor, expanded: bool) -> Tensor:
+        """Values (n, *event) with an axis for each of the batch, broadcast along them if asked for."""
+        event = values.shape[1:]
+        spread = reshaped(values, (-1, *(1,) * len(self._batch_shape), *event))
+        return expand(spread, (spread.shape[0], *self._batch_shape, *event)) if expanded else spread
 
     def _extended(self, sample_shape: Sequence[int]) -> tuple[int, ...]:
         return (*sample_shape, *self._batch_shape, *self._event_shape)

@@ -9,6 +9,7 @@ from typing import Any
 from ..core.tensor import Tensor
 from ..ops.drawing import randn
 from ..ops.elementwise import erf, log
+from ..ops.normal_curve import erfinv
 from .distribution import Distribution, as_tensors, require
 
 __all__ = ["Normal"]
@@ -64,3 +65,6 @@ class Normal(Distribution):
 
     def cdf(self, value: Tensor) -> Tensor:
         return 0.5 * (1 + erf((value - self.loc) / (self.scale * math.sqrt(2))))
+
+    def icdf(self, value: Tensor) -> Tensor:
+        return self.loc + self.scale * erfinv(2 * value - 1) * math.sqrt(2)

@@ -60,3 +60,6 @@ class Uniform(Distribution):
 
     def cdf(self, value: Tensor) -> Tensor:
         return clamp((value - self.low) / (self.high - self.low), 0, 1)
+
+    def icdf(self, value: Tensor) -> Tensor:
+        return self.low + (self.high - self.low) * value

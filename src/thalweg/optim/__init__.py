@@ -12,6 +12,7 @@ from .lbfgs import LBFGS
 from .lion import Lion
 from .muon import Muon
 from .nadam import NAdam
+from .newton import CurvatureStep, Newton
 from .optimizer import Optimizer
 from .radam import RAdam
 from .rmsprop import RMSprop
@@ -28,9 +29,11 @@ __all__ = [
     "Adam",
     "AdamW",
     "Adamax",
+    "CurvatureStep",
     "Lion",
     "Muon",
     "NAdam",
+    "Newton",
     "Optimizer",
     "RAdam",
     "RMSprop",

@@ -84,6 +84,8 @@ def test_the_hard_case_leaves_a_saddle() -> None:
 def test_decreases_below_rounding_count_as_kept() -> None:
     assert gain_ratio(0.5, 1.0, 1.0, 1e-16) == pytest.approx(0.5)
     assert gain_ratio(-1e-17, 1e-18, 1.0, 2.2e-16) > 0.9
+    assert gain_ratio(-1e-7, 2e-7, 1e-6, 1.2e-7) == pytest.approx(-0.5, abs=1e-3)  # a small loss is no rounding
+    assert gain_ratio(0.0, 0.0, 0.0, 1e-16) == 1.0
     assert gain_ratio(float("nan"), 1.0, 1.0, 1e-16) == -float("inf")
 
 

@@ -9,6 +9,7 @@ from .adam import Adam, AdamW
 from .adamax import Adamax
 from .asgd import ASGD
 from .lbfgs import LBFGS
+from .levenberg_marquardt import LevenbergMarquardt
 from .lion import Lion
 from .muon import Muon
 from .nadam import NAdam
@@ -30,6 +31,7 @@ __all__ = [
     "AdamW",
     "Adamax",
     "CurvatureStep",
+    "LevenbergMarquardt",
     "Lion",
     "Muon",
     "NAdam",

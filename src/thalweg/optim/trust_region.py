@@ -34,13 +34,16 @@ class ModelStep:
 def gain_ratio(got: float, predicted: float, loss: float, precision: float) -> float:
     """The decrease got over the decrease predicted, not led astray by rounding.
 
-    Both get 10 ``precision`` max(1, |loss|) more, so that a decrease below what the loss can resolve counts as kept.
+    Both get 10 ``precision`` |loss| more, so that a change below what the loss can resolve counts as kept. The source
+    takes max(1, |loss|), which in single precision would hide the whole decrease of a loss of 1e-6.
 
     Reference: Conn, Gould and Toint (2000), Trust-Region Methods, section 17.4.2.
     """
     if not math.isfinite(got):
         return -math.inf
-    slack = 10 * precision * max(1.0, abs(loss))
+    slack = 10 * precision * abs(loss)
+    if predicted + slack == 0:
+        return 1.0 if got == 0 else math.copysign(math.inf, got)
     return (got + slack) / (predicted + slack)
 
 

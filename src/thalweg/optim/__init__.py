@@ -8,6 +8,7 @@ from .adagrad import Adagrad
 from .adam import Adam, AdamW
 from .adamax import Adamax
 from .asgd import ASGD
+from .descent import Descent, measured_step, steepest_descent_angle
 from .lbfgs import LBFGS
 from .levenberg_marquardt import LevenbergMarquardt
 from .lion import Lion
@@ -31,6 +32,7 @@ __all__ = [
     "AdamW",
     "Adamax",
     "CurvatureStep",
+    "Descent",
     "LevenbergMarquardt",
     "Lion",
     "Muon",
@@ -42,5 +44,7 @@ __all__ = [
     "Rprop",
     "RuleOptimizer",
     "lr_scheduler",
+    "measured_step",
+    "steepest_descent_angle",
     "swa_utils",
 ]

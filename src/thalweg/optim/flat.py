@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ..core.modes import no_grad
 from ..core.tensor import Tensor
 from ..ops.shaping import cat, reshape
 
-__all__ = ["evaluated_at", "flattened", "move_to", "place", "split"]
+__all__ = ["evaluated_at", "flattened", "move_to", "place", "placed_at", "split"]
 
 
 def flattened(tensors: Sequence[Tensor]) -> Tensor:
@@ -38,18 +39,25 @@ def move_to(params: Sequence[Tensor], vector: Any) -> None:
             p.copy_(part)
 
 
-def evaluated_at(params: Sequence[Tensor], vector: Any, closure: Callable[[], Any]) -> Any:
-    """What the closure returns, without a graph, with the parameters at the elements of a vector (n,).
+@contextmanager
+def placed_at(params: Sequence[Tensor], vector: Any) -> Iterator[None]:
+    """For the time of a ``with`` block the parameters are at the elements of a vector (n,).
 
-    For that time the parameters have other memory, so that graphs recorded before can still be walked afterwards.
+    They have other memory then, so that graphs recorded before can still be walked afterwards.
     """
     kept = [p._value for p in params]
     with no_grad():
         parts = split(vector, params)
-        try:
-            for p, part in zip(params, parts, strict=True):
-                p._value = part._value
-            return closure()
-        finally:
-            for p, value in zip(params, kept, strict=True):
-                p._value = value
+    try:
+        for p, part in zip(params, parts, strict=True):
+            p._value = part._value
+        yield
+    finally:
+        for p, value in zip(params, kept, strict=True):
+            p._value = value
+
+
+def evaluated_at(params: Sequence[Tensor], vector: Any, closure: Callable[[], Any]) -> Any:
+    """What the closure returns, without a graph, with the parameters at the elements of a vector (n,)."""
+    with placed_at(params, vector), no_grad():
+        return closure()

@@ -21,6 +21,7 @@ from .rmsprop import RMSprop
 from .rprop import Rprop
 from .rule import RuleOptimizer
 from .sgd import SGD
+from .shampoo import Shampoo
 
 __all__ = [
     "ASGD",
@@ -43,6 +44,7 @@ __all__ = [
     "RMSprop",
     "Rprop",
     "RuleOptimizer",
+    "Shampoo",
     "lr_scheduler",
     "measured_step",
     "steepest_descent_angle",

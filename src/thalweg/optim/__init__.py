@@ -14,17 +14,21 @@ from .adagrad import Adagrad
 from .adam import Adam, AdamW
 from .adamax import Adamax
 from .asgd import ASGD
+from .descent import Descent, measured_step, steepest_descent_angle
 from .lbfgs import LBFGS
+from .levenberg_marquardt import LevenbergMarquardt
 from .lion import Lion
 from .minimize import minimize
 from .muon import Muon
 from .nadam import NAdam
+from .newton import CurvatureStep, Newton
 from .optimizer import Optimizer
 from .radam import RAdam
 from .rmsprop import RMSprop
 from .rprop import Rprop
 from .rule import RuleOptimizer
 from .sgd import SGD
+from .shampoo import Shampoo
 
 if _typing.TYPE_CHECKING:
     from .derivative_free import (
@@ -88,12 +92,16 @@ __all__ = [
     "Adamax",
     "Best",
     "CoordinateSearch",
+    "CurvatureStep",
     "DerivativeFreeOptimizer",
+    "Descent",
     "EvolutionStrategy",
+    "LevenbergMarquardt",
     "Lion",
     "Muon",
     "NAdam",
     "NelderMead",
+    "Newton",
     "OptimizeResult",
     "Optimizer",
     "PatternSearch",
@@ -104,9 +112,12 @@ __all__ = [
     "RuleOptimizer",
     "SeparableCMAES",
     "SeparableNES",
+    "Shampoo",
     "SimulatedAnnealing",
     "finite_difference_gradients",
     "lr_scheduler",
+    "measured_step",
     "minimize",
+    "steepest_descent_angle",
     "swa_utils",
 ]

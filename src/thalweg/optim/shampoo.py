@@ -68,8 +68,8 @@ def shampoo(gradient: Any, parameter: Any, state: State, hyper: Hyper) -> tuple[
     known = [name for name in STATISTICS if state.get(name) is not None]
     new: State = {}
     rows, preconditioned = direction, direction
-    for name, length in zip(STATISTICS, shape, strict=False):
-        rows = reshape(rows, shape=(length, math.prod(shape) // length))
+    for axis, (name, length) in enumerate(zip(STATISTICS, shape, strict=False)):
+        rows = reshape(rows, shape=(length, math.prod(shape[:axis] + shape[axis + 1 :])))
         preconditioned = reshape(preconditioned, shape=rows.shape)
         if name in known:
             new[name] = state[name] + matmul(rows, transpose_last(rows))

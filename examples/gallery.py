@@ -159,6 +159,15 @@ def landscape():
     return viz.landscape(model, criterion, (x, y))
 
 
+def a_game():
+    """Two players of one value, x y, which one makes small and the other large: plain descent spirals out of it."""
+
+    def costs(x, y):
+        return x * y, -x * y
+
+    return viz.vector_field(costs, x0=(0.5, 0.5), lr=0.2, steps=40, title="min max x y")
+
+
 def loss_curves():
     """Lines are told apart by colour, dashes and names; a ring marks a point."""
     losses = [1.9, 1.1, 0.62, 0.41, 0.28, 0.19, 0.13, 0.092, 0.065, 0.047]
@@ -198,6 +207,7 @@ PICTURES = [
     valley,
     main_directions,
     landscape,
+    a_game,
     loss_curves,
     confusion_matrix,
     weights_of_the_first_layer,

@@ -43,6 +43,36 @@ def test_the_autoencoder_describes_other_images_better(capsys):
     assert before > 40 and after < 29
 
 
+def test_the_generator_covers_all_modes_of_the_ring_with_and_without_optimism(capsys):
+    for modes, share in load("gan_ring")["train"](1000):
+        assert modes == 8 and share > 0.7
+
+
+def test_modes_of_the_ring_are_counted():
+    program = load("gan_ring")
+    assert program["measured"](program["ring"](4000)) == (8, pytest.approx(0.989, abs=0.01))  # 1 - exp(-3^2 / 2)
+    assert program["measured"](program["CENTRES"][:3].repeat(100, 1)) == (3, 1.0)
+    assert program["measured"](program["ring"](4000) * 2) == (0, 0.0)
+
+
+def test_digits_that_a_generator_makes_can_be_read(capsys):
+    accuracy, confidence, kinds = load("dcgan_digits")["train"](550)
+    assert accuracy > 0.95 and confidence > 0.8 and kinds >= 9
+
+
+def test_images_are_read_by_their_classifier():
+    import thalweg as tw
+
+    def classify(images):
+        return 3 * images[:, :10]  # the first ten pixels are the logits
+
+    images = tw.zeros(100, 1, 8, 8)
+    for i in range(100):
+        images[i, 0, i // 99, 2] = 1.0  # the last image has its pixel elsewhere, so that nothing is read in it
+    sure = np.exp(3) / (np.exp(3) + 9)
+    assert load("dcgan_digits")["read"](classify, images) == (pytest.approx(0.99 * sure + 0.001), 1)
+
+
 def test_lenet_reads_digits():
     assert load("lenet5_digits")["train"](66) > 0.93
 

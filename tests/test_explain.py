@@ -15,7 +15,9 @@ from tests.healthy_networks import HEALTHY
 import thalweg as tw
 from thalweg import nn, optim
 from thalweg.autograd import explain
+from thalweg.autograd.explaining.explanation import FAMILY
 from thalweg.autograd.explaining.findings import Explanation
+from thalweg.autograd.explaining.reasons import SURROGATE
 from thalweg.errors import ArgumentError, AutogradError
 
 F = nn.functional
@@ -501,3 +503,9 @@ def test_a_function_of_the_users_that_gives_nothing_back():
     blame = explain(lambda: Nothing.apply(model(tw.ones(4, 3))).sum(), model)["weight"].blame
     assert blame.op == "Nothing"
     assert blame.line.startswith("test_explain.py:")
+
+
+def test_the_optimisers_that_it_names_exist_and_need_costs_only() -> None:
+    named = [*re.findall(r"[A-Z]\w+", FAMILY), *re.findall(r"optim\.(\w+)", SURROGATE)]
+    assert len(named) == 6
+    assert all(issubclass(getattr(optim, name), optim.DerivativeFreeOptimizer) for name in named)

@@ -15,7 +15,7 @@ import pytest
 import thalweg
 
 HEAVY = {
-    "PIL", "click", "hypothesis", "llvmlite", "matplotlib", "pyarrow", "pytest", "rich", "safetensors", "scipy",
+    "PIL", "click", "cma", "hypothesis", "llvmlite", "matplotlib", "pyarrow", "pytest", "rich", "safetensors", "scipy",
     "sklearn", "tensorboardX", "torch",
 }  # fmt: skip
 PACKAGES = ["thalweg", *(m.name for m in pkgutil.walk_packages(thalweg.__path__, "thalweg.") if m.ispkg)]
@@ -38,6 +38,7 @@ def test_import_leaves_the_command_line_the_tracer_and_the_file_formats_for_late
     )
     assert not loaded & {"argparse", "asyncio", "http", "multiprocessing", "thalweg.cli", "thalweg.train", "unittest"}
     assert not loaded & {"thalweg.compiler.trace", "thalweg.viz.blocks", "thalweg.viz.charts", "socket"}
+    assert not loaded & {"thalweg.optim.derivative_free", "thalweg.optim.minimizing.running"}
 
 
 @pytest.mark.parametrize("name", MODULES)

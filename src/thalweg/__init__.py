@@ -18,6 +18,7 @@ from . import (
     distributed,
     distributions,
     func,
+    games,
     io,
     jit,
     linalg,
@@ -138,6 +139,7 @@ from .ops.random import *
 from .ops.shaping import *
 from .ops.shaping import where_ as where
 from .ops.signal_windows import *
+from .optim import minimize
 from .transforms.vmap import vmap
 from .version import __version__
 
@@ -176,6 +178,7 @@ __all__ = [
     "floor_divide",
     "fmod",
     "func",
+    "games",
     "ge",
     "gt",
     "half",
@@ -205,6 +208,7 @@ __all__ = [
     "long",
     "lt",
     "maximum",
+    "minimize",
     "minimum",
     "mps",
     "mul",

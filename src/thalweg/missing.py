@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -136,12 +137,15 @@ class Missing:
 3d: there is one process; see docs/migration.md
     """
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str, late: Callable[[str], Any] | None = None) -> None:
         self.module = module
         self.space = module.partition(".")[2]
+        self.late = late  # the module's own, which imports names when they are first used
 
     def __call__(self, name: str) -> Any:
         owner = sys.modules.get(self.module)
+        if self.late is not None and name in vars(owner)["__all__"]:
+            return self.late(name)
         if not name.startswith("_") and name in names_of(self.space):
             full = f"{self.space}.{name}" if self.space else name
             raise MissingNameError(_message(full))
@@ -153,7 +157,7 @@ def explain_missing_names() -> None:
     for space in _SPACES:
         module = sys.modules.get(f"thalweg.{space}" if space else "thalweg")
         if module is not None:
-            vars(module)["__getattr__"] = Missing(module.__name__)
+            vars(module)["__getattr__"] = Missing(module.__name__, vars(module).get("__getattr__"))
     allow_absent_imports()
 
 

@@ -31,6 +31,8 @@ CASES: list[tuple[Any, dict[str, Any]]] = [
     (optim.AdamW, {"weight_decay": 0.5, "amsgrad": True}),
     (optim.Muon, {"lr": 0.02}),
     (optim.Muon, {"lr": 0.02, "nesterov": False, "weight_decay": 0.0, "adjust_lr_fn": "match_rms_adamw"}),
+    (optim.Shampoo, {"lr": 0.02}),
+    (optim.Shampoo, {"lr": 0.02, "momentum": 0.9, "weight_decay": 0.1, "max_size": 3, "maximize": True}),
     (optim.ASGD, {"t0": 4}),
     (optim.ASGD, {"lambd": 0.01, "alpha": 0.5, "t0": 3, "weight_decay": 0.1, "maximize": True}),
     (optim.Rprop, {}),

@@ -11,7 +11,7 @@ import numpy as np
 from ..core.tensor import Tensor
 from ..errors import OptimizerError
 
-__all__ = ["at_least_zero", "fractions", "number", "unsupported"]
+__all__ = ["at_least_one", "at_least_zero", "fractions", "number", "positive", "unsupported"]
 
 
 def number(value: Any) -> Any:
@@ -33,6 +33,21 @@ def at_least_zero(name: str, options: Mapping[str, Any], *keys: str) -> None:
             raise OptimizerError(f"{name}: {key} must be a number, got {_described(options[key])}")
         if not (0 <= value < math.inf):
             raise OptimizerError(f"{name}: {key} must be a finite number and not negative, got {value}")
+
+
+def positive(name: str, options: Mapping[str, Any], *keys: str) -> None:
+    """Each of the options is a finite number above 0."""
+    at_least_zero(name, options, *keys)
+    for key in keys:
+        if not number(options[key]) > 0:
+            raise OptimizerError(f"{name}: {key} must be above 0, got {number(options[key])}")
+
+
+def at_least_one(name: str, options: Mapping[str, Any], *keys: str) -> None:
+    """Each of the options is a whole number of at least 1."""
+    for key in keys:
+        if isinstance(options[key], bool) or not isinstance(options[key], int) or options[key] < 1:
+            raise OptimizerError(f"{name}: {key} must be a whole number of at least 1, got {_described(options[key])}")
 
 
 def fractions(name: str, options: Mapping[str, Any], key: str, count: int = 2) -> None:

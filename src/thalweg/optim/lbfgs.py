@@ -9,7 +9,7 @@ from ..core.modes import enable_grad, no_grad
 from ..core.tensor import Tensor
 from ..errors import OptimizerError
 from ..ops.creation import zeros_like
-from ..ops.shaping import cat, reshape
+from .flat import flattened, move_to, place
 from .line_search import Point, strong_wolfe
 from .optimizer import Optimizer
 
@@ -85,16 +85,7 @@ class LBFGS(Optimizer):
         return self.param_groups[0]["params"]
 
     def _gradient(self) -> Tensor:
-        return cat([reshape(zeros_like(p) if p.grad is None else p.grad, -1) for p in self._params()])
-
-    def _place(self) -> Tensor:
-        return cat([reshape(p, -1) for p in self._params()]).detach()
-
-    def _move_to(self, place: Tensor) -> None:
-        start = 0
-        for p in self._params():
-            p.copy_(reshape(place[start : start + p.numel()], p.shape))
-            start += p.numel()
+        return flattened([zeros_like(p) if p.grad is None else p.grad for p in self._params()])
 
     # -- the step -----------------------------------------------------------------------------------------
 
@@ -143,7 +134,7 @@ class LBFGS(Optimizer):
         self, evaluate: Callable[[], Any], at: Point, direction: Tensor, length: float, last: bool
     ) -> tuple[Point, int]:
         """The point that a move ends at, where the parameters are then, and the number of evaluations."""
-        look = _Line(self, evaluate, self._place(), direction)
+        look = _Line(self, evaluate, place(self._params()), direction)
         if self.param_groups[0]["line_search_fn"] == "strong_wolfe":
             size = direction.abs().max().item()
             point, calls = strong_wolfe(look, at, length, size, self.param_groups[0]["tolerance_change"])
@@ -186,7 +177,7 @@ class _Line:
 
     def go(self, length: float) -> None:
         """Move the parameters."""
-        self.optimizer._move_to(self.start + length * self.direction)
+        move_to(self.optimizer._params(), self.start + length * self.direction)
 
     def __call__(self, length: float) -> Point:
         self.go(length)

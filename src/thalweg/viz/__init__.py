@@ -14,6 +14,7 @@ from .summaries import Summary, summary
 if _typing.TYPE_CHECKING:
     from .blocks import Diagram, diagram
     from .charts import Bars, Heatmap, Histogram, HistogramSeries, LineChart, Mark, Scatter, Series
+    from .games import VectorField, play, vector_field
     from .passes import Backprop, backprop
     from .picture import Picture
     from .valley import Landscape, Path, Plane, Profile, Trajectory, descend, landscape, trajectory
@@ -21,6 +22,7 @@ else:
     _HOMES = {
         "blocks": ("Diagram", "diagram"),
         "charts": ("Bars", "Heatmap", "Histogram", "HistogramSeries", "LineChart", "Mark", "Scatter", "Series"),
+        "games": ("VectorField", "play", "vector_field"),
         "passes": ("Backprop", "backprop"),
         "picture": ("Picture",),
         "valley": ("Landscape", "Path", "Plane", "Profile", "Trajectory", "descend", "landscape", "trajectory"),
@@ -40,6 +42,6 @@ else:
 
 __all__ = [
     "Backprop", "Bars", "Diagram", "Heatmap", "Histogram", "HistogramSeries", "Landscape", "LineChart", "Mark", "Path",
-    "Picture", "Plane", "Profile", "Scatter", "Series", "Summary", "Trajectory", "backprop", "descend", "diagram",
-    "landscape", "summary", "trajectory",
+    "Picture", "Plane", "Profile", "Scatter", "Series", "Summary", "Trajectory", "VectorField", "backprop",
+    "descend", "diagram", "landscape", "play", "summary", "trajectory", "vector_field",
 ]  # fmt: skip

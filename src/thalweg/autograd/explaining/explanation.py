@@ -28,7 +28,7 @@ from .walk import Recorder
 
 __all__ = ["explained", "explanation", "side_walk"]
 
-FAMILY = "evolution strategies, CMA-ES, SPSA or Nelder-Mead"
+FAMILY = "optim.EvolutionStrategy, CMAES, SeparableCMAES, SPSA or NelderMead"
 
 
 def explanation(loss: Any, model: Any, args: Any = (), kwargs: Any = MappingProxyType({})) -> Explanation:
@@ -184,7 +184,8 @@ def notes(findings: list[Finding], count: int) -> Iterator[str]:
     if flat and len(flat) == count:
         yield (
             "The loss is a staircase or a plateau: small changes of the parameters do not change it, so gradient "
-            f"descent can't lower it. Gradient-free methods can: {FAMILY}. Or make the operations named above smooth."
+            f"descent can't lower it. Optimisers that need costs only can: {FAMILY}. Or make the operations named "
+            "above smooth."
         )
     elif flat:
         yield (

@@ -35,7 +35,10 @@ PIECEWISE = frozenset(  # modules that are constant on one side or both
 )
 
 BELOW = "add a small number to its input, or clamp it from below"
-SURROGATE = "use a smooth stand-in (softmax, sigmoid, a straight-through estimator), or a gradient-free optimiser"
+SURROGATE = (
+    "use a smooth stand-in (softmax, sigmoid, a straight-through estimator), or an optimiser that needs costs only, "
+    "such as optim.EvolutionStrategy"
+)
 BIASES = (
     "lower the learning rate, look at biases and the scale of the inputs, or use LeakyReLU, GELU or a normalisation"
 )

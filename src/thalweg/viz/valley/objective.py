@@ -22,7 +22,7 @@ from ...ops.creation import tensor
 from ...random import fork_rng
 from ...utils.data import TensorDataset
 
-__all__ = ["FunctionCost", "ModuleCost", "Objective", "Vector", "objective_of", "vector_of"]
+__all__ = ["FunctionCost", "ModuleCost", "Objective", "Vector", "argument_names", "objective_of", "vector_of"]
 
 Vector = np.ndarray[Any, np.dtype[Any]]
 Weights = Mapping[str, Tensor]
@@ -102,7 +102,7 @@ class FunctionCost(Objective):
         values = np.asarray(x0, dtype=np.float64)
         if values.ndim != 1 or not values.size:
             raise ArgumentError(f"x0 should be one number for each argument of the function, not shape {values.shape}")
-        names = _argument_names(function, len(values))
+        names = argument_names(function, len(values))
         self.start = {name: tensor(value) for name, value in zip(names, values, strict=True)}
 
     def cost(self, weights: Weights, rows: Tensor | None = None) -> Tensor:
@@ -152,7 +152,12 @@ def _number(cost: Any) -> Tensor:
     return cost.reshape(())
 
 
-def _argument_names(function: Callable[..., Any], count: int) -> list[str]:
+def argument_names(function: Callable[..., Any], count: int) -> list[str]:
+    """What a function calls its first ``count`` arguments; x0, x1 and so on if it does not say.
+
+    >>> argument_names(lambda a, b: a, 2), argument_names(lambda *numbers: 0, 2)
+    (['a', 'b'], ['x0', 'x1'])
+    """
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):

@@ -11,25 +11,19 @@ from ...core.modes import no_grad
 from ...errors import ArgumentError
 from ...nn import BatchNorm1d, BatchNorm2d, BatchNorm3d, Module
 from ..charts.axes import Floats, number
-from ..charts.plot import EDGE, LINE, Plot, amount, text
-from ..style import DASHES, SERIES
-from ..text import shortened
+from ..charts.plot import LINE, amount
 from .descent import Path, descend
 from .grid import losses_along
 from .levels import Box, require_contourpy
 from .objective import Objective, Vector, objective_of
 from .plane import Plane, plane_of
 from .relief import Relief
+from .tracks import coordinates, inside_of, legend, path_marks, placed, span
 
 __all__ = ["Trajectory", "trajectory"]
 
 WIDTH, HEIGHT = 720.0, 560.0
-ROOM = 0.15  # of the paths' extent is free on each side
 POINTS, FUNCTION_POINTS = 81, 241  # of the grid in each direction, for models and for functions
-COLOURS = (5, 1, 2, 3, 0, 4)  # of the style's series, in the order in which paths take them
-NEAR = 6.0  # pixels from one dot of a path to the next, at least
-END = "diamond"
-SHAPES = ("dot", "square", "triangle", "cross")
 MINI_BATCH = 32
 BATCH_NORMS = (BatchNorm1d, BatchNorm2d, BatchNorm3d)  # one sample alone can't be normalised
 
@@ -148,8 +142,8 @@ class Trajectory(Relief):
         taken: list[Box] = []
         above: list[str] = []
         for k, track in enumerate(self.tracks):
-            x, y, inside = _placed(track, plot)
-            above += _path_marks(k, x, y, inside, plot)
+            x, y, inside = placed(track, plot)
+            above += path_marks(k, x, y, inside)
             taken += [(px - 4, py - 4, px + 4, py + 4) for px, py in zip(x[inside], y[inside], strict=True)]
         below, numbers = self.relief(plot, taken)
         return "\n".join([
@@ -159,20 +153,11 @@ class Trajectory(Relief):
 
     def _legend(self) -> list[str]:
         """A line for each path with its numbers, and one for the marks at its ends."""
-        parts = []
-        for k, name in enumerate(self.names):
-            y = 52 + LINE * k
-            first, last = (number(one, 3) for one in self.ends[k])
-            words = f"{name}: {amount(self.steps[k], 'step')}, loss {first} → {last}"
-            parts.append(f'<path {_stroke(k)} d="M{EDGE} {y}h34"/>')
-            parts.append(_shape(SHAPES[k % len(SHAPES)], k, EDGE + 17, y))
-            parts.append(text(shortened(words, self.width - 2 * EDGE - 42), EDGE + 42, y + 4.5))
-        y = 52 + LINE * len(self.names)
-        parts.append(_ring(0, EDGE + 17, y))
-        parts.append(text("start", EDGE + 42, y + 4.5, "small"))
-        parts.append(_shape(END, 0, EDGE + 90, y, 6))
-        parts.append(text("end", EDGE + 102, y + 4.5, "small"))
-        return parts
+        words = []
+        for name, steps, ends in zip(self.names, self.steps, self.ends, strict=True):
+            first, last = (number(one, 3) for one in ends)
+            words.append(f"{name}: {amount(steps, 'step')}, loss {first} → {last}")
+        return legend(words, self.width)
 
     def _describe(self) -> str:
         across, up = (
@@ -181,10 +166,10 @@ class Trajectory(Relief):
         )
         parts = [f"{self.title}. Level curves over {self.plane.words}; across {across}, up {up}.", self.extent()]
         for name, steps, (first, last), track in zip(self.names, self.steps, self.ends, self.tracks, strict=True):
-            outside = int(np.count_nonzero(~_inside(track, self.a, self.b)))
+            outside = int(np.count_nonzero(~inside_of(track, self.a, self.b)))
             parts.append(
                 f"The path of {name} goes in {amount(steps, 'step')} from loss {number(first)} at "
-                f"{_coordinates(track[0])} to loss {number(last)} at {_coordinates(track[-1])}"
+                f"{coordinates(track[0])} to loss {number(last)} at {coordinates(track[-1])}"
                 + (f"; {amount(outside, 'point')} of it lie outside the picture." if outside else ".")
             )
         return " ".join(parts)
@@ -217,14 +202,7 @@ def _span(tracks: Sequence[Floats], axis: int, wanted: tuple[float, float] | Non
     """The coordinates of the grid along one axis."""
     if points < 2:
         raise ArgumentError(f"trajectory: points should be 2 or more, not {points}")
-    if wanted is not None:
-        if not (np.isfinite(wanted).all() and wanted[0] < wanted[1]):
-            raise ArgumentError(f"trajectory: a range should go from a number to a larger one, not {wanted}")
-        return np.linspace(*wanted, points)
-    values = np.concatenate([track[:, axis] for track in tracks])
-    low, high = float(values.min()), float(values.max())
-    room = ROOM * (high - low) or max(1.0, abs(low)) / 2
-    return np.linspace(low - room, high + room, points)
+    return np.linspace(*span("trajectory", [track[:, axis] for track in tracks], wanted), points)
 
 
 def _losses(objective: Objective, points: Vector, training: bool) -> tuple[float, float]:
@@ -232,66 +210,3 @@ def _losses(objective: Objective, points: Vector, training: bool) -> tuple[float
     with objective.mode(training), no_grad():
         first, last = (float(objective.cost(objective.unpacked(point)).item()) for point in points)
     return first, last
-
-
-def _inside(track: Floats, a: Floats, b: Floats) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    return (track[:, 0] >= a[0]) & (track[:, 0] <= a[-1]) & (track[:, 1] >= b[0]) & (track[:, 1] <= b[-1])
-
-
-def _placed(track: Floats, plot: Plot) -> tuple[Floats, Floats, np.ndarray[Any, np.dtype[np.bool_]]]:
-    """The points of a path in pixels, and which of them are in the picture."""
-    across, up = plot.across, plot.up
-    inside = _inside(track, np.array([across.low, across.high]), np.array([up.low, up.high]))
-    return across.places(track[:, 0]), up.places(track[:, 1]), inside
-
-
-def _coordinates(point: Floats) -> str:
-    return f"({number(float(point[0]), 3)}, {number(float(point[1]), 3)})"
-
-
-def _colour(k: int) -> int:
-    return COLOURS[k % SERIES]
-
-
-def _stroke(k: int) -> str:
-    return f'class="line thin s{_colour(k)}" style="stroke-dasharray: {DASHES[k % SERIES]}"'
-
-
-def _path_marks(k: int, x: Floats, y: Floats, inside: np.ndarray[Any, np.dtype[np.bool_]], plot: Plot) -> list[str]:
-    """The line of a path, a dot for each step that is a few pixels from the one before, and marks at its ends."""
-    parts = []
-    runs = np.split(np.arange(len(x)), np.flatnonzero(np.diff(inside)) + 1)
-    pieces = [run for run in runs if inside[run[0]] and len(run) > 1]
-    if pieces:
-        path = "".join("M" + " ".join(f"{x[i]:.5g},{y[i]:.5g}" for i in run) for run in pieces)
-        parts.append(f'<path {_stroke(k)} d="{path}"/>')
-    last: tuple[float, float] | None = None
-    for i in np.flatnonzero(inside):
-        if last is None or np.hypot(x[i] - last[0], y[i] - last[1]) >= NEAR:
-            parts.append(_shape(SHAPES[k % len(SHAPES)], k, x[i], y[i]))
-            last = float(x[i]), float(y[i])
-    if inside[0]:
-        parts.append(_ring(k, x[0], y[0]))
-    if inside[-1]:
-        parts.append(_shape(END, k, x[-1], y[-1], 6))
-    return parts
-
-
-def _ring(k: int, x: float, y: float) -> str:
-    return f'<circle class="ring s{_colour(k)}" cx="{x:g}" cy="{y:g}" r="6"/>'
-
-
-def _shape(shape: str, k: int, x: float, y: float, r: float = 3.0) -> str:
-    """A mark: a dot, square, triangle, cross or diamond."""
-    kind = f'class="mark s{_colour(k)}"'
-    if shape == "dot":
-        return f'<circle {kind} cx="{x:g}" cy="{y:g}" r="{r:g}"/>'
-    outline = {
-        "square": ((-1, -1), (1, -1), (1, 1), (-1, 1)),
-        "triangle": ((0, -1.3), (1.2, 0.9), (-1.2, 0.9)),
-        "diamond": ((0, -1.2), (1.2, 0), (0, 1.2), (-1.2, 0)),
-        "cross": ((-1.3, -0.5), (-0.5, -0.5), (-0.5, -1.3), (0.5, -1.3), (0.5, -0.5), (1.3, -0.5),
-                  (1.3, 0.5), (0.5, 0.5), (0.5, 1.3), (-0.5, 1.3), (-0.5, 0.5), (-1.3, 0.5)),
-    }[shape]  # fmt: skip
-    points = " ".join(f"{x + r * dx:.5g},{y + r * dy:.5g}" for dx, dy in outline)
-    return f'<path {kind} d="M{points}z"/>'

@@ -1,12 +1,22 @@
 """Small tables with a structure that is known, and the command line run in a folder of its own."""
 
 import csv
+import signal
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from thalweg.cli import cli
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before():
+    """A command that was stopped leaves both ignored, as its process will soon be over; this process goes on."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 class Shell:

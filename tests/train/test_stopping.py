@@ -19,9 +19,10 @@ LONG = [sys.executable, "-m", "thalweg", "train", "digits", "--epochs", "100000"
 
 @pytest.fixture(autouse=True)
 def handlers():
-    """A background job ignores SIGINT, and so do its children; a command that a signal has ended ignores both."""
+    """A background job ignores SIGINT, and a command that was stopped here ignores both; children inherit that."""
     before = {number: signal.getsignal(number) for number in Interruption.signals}
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

@@ -9,8 +9,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from ..autograd.explaining.steps import Step
 from ..autograd.explaining.walk import Recorder
 from ..core.bundle import Bundle
@@ -22,20 +20,12 @@ from ..ops.broadcast import reshape
 from ..ops.elementwise import add
 from ..ops.shape import cat
 from .graph import Graph, Node, apply, evaluate
-from .guards import Source
 from .handle import Handle
 from .record import numbered, tracing
-from .recording import Outside
+from .recording import value_of
 from .trace import Trace
 
 __all__ = ["examined_walk"]
-
-
-class _Unrolled(Trace):
-    """A trace whose loops over time are recorded step by step."""
-
-    def scan(self, step: Any, state: Any, inputs: Any, constants: Any, reverse: bool) -> Any:
-        return None
 
 
 class _NodeRecorder(Recorder):
@@ -58,7 +48,7 @@ class _NodeRecorder(Recorder):
     def evaluate(self, trace: Trace) -> None:
         """Put values in the places of nodes."""
         wanted = {x: None for step in self.steps for x in _held(step) if type(x) is Node}
-        given = [_read(source) for source in trace.sources]
+        given = [value_of(source) for source in trace.sources]
         known = dict(zip(wanted, evaluate(Graph(trace.inputs, wanted), given), strict=True))
         for step in self.steps:
             step.inputs = tuple(_filled(x, known) for x in step.inputs)
@@ -74,15 +64,6 @@ def _held(step: Step) -> list[Any]:
     return [*step.inputs, step.output, step.cotangent, *step.cotangents]
 
 
-def _read(source: Any) -> Any:
-    """The value that an input of the graph has now."""
-    if type(source) is Outside:
-        return source.array
-    if type(source) is Source:
-        return np.array(source.number(), np.float64)
-    return np.array([source._seed, source._counter], np.uint64)
-
-
 def examined_walk(
     function: Callable[..., Any], args: Any, kwargs: Any, arguments: list[Tensor], model: Any = None
 ) -> Recorder:
@@ -90,7 +71,7 @@ def examined_walk(
 
     With a ``model``, backward is gone through too, if the function returns a loss and does not do it itself.
     """
-    trace = _Unrolled(arguments)
+    trace = Trace(arguments, loops=False)
     recorder = _NodeRecorder(model)
     with tracing(trace), watching(recorder, model):
         args, kwargs = mapped(partial(numbered, trace, []), (args, kwargs))

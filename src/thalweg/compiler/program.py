@@ -18,7 +18,7 @@ from ..errors import AutogradError, CompileError
 from .entry import NOT_CONTIGUOUS, knows_arrays
 from .graph import Graph, evaluate
 from .guards import Source
-from .recording import NumberResult, Outside, Recording, Result
+from .recording import NumberResult, Outside, Recording, Result, value_of
 
 __all__ = ["Executable", "Interpreted", "Program"]
 
@@ -217,11 +217,8 @@ class Program:
                 tensor = self._holder(source, arguments)
                 arrays.append(tensor._value)
                 tensors.append(tensor)
-            elif type(source) is Source:
-                arrays.append(np.array(source.number(), np.float64))
-                tensors.append(None)
             else:
-                arrays.append(np.array([source._seed, source._counter], np.uint64))
+                arrays.append(value_of(source))
                 tensors.append(None)
         return arrays, tensors
 

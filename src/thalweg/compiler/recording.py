@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..core.tensor import Tensor
 from .graph import Graph
-from .guards import Guards
+from .guards import Guards, Source
 from .lifting import VALUE
 
 if TYPE_CHECKING:
     from .handle import Handle
 
-__all__ = ["Gradient", "NumberResult", "Outside", "Recording", "Result"]
+__all__ = ["Gradient", "NumberResult", "Outside", "Recording", "Result", "value_of"]
 
 
 class Outside:
@@ -98,3 +100,12 @@ class Result:
 
 class NumberResult(Result):
     """The place of a number that is read or computed anew for each run."""
+
+
+def value_of(source: Any) -> Any:
+    """The array that an input of the graph has now: of a tensor from outside, a number, or a generator's state."""
+    if type(source) is Outside:
+        return source.array
+    if type(source) is Source:
+        return np.array(source.number(), np.float64)
+    return np.array([source._seed, source._counter], np.uint64)

@@ -50,14 +50,6 @@ class Given:
         """The tensor that it is, if it is one."""
         return self.source.tensor if isinstance(self.source, Outside) else None
 
-    def value(self) -> Any:
-        """Its value now, as an array."""
-        if isinstance(self.source, Outside):
-            return self.source.tensor._value
-        if isinstance(self.source, Generator):
-            return np.array([self.source._seed, self.source._counter], np.uint64)
-        return np.array(self.source.number(), np.float64)
-
 
 @dataclass
 class Program:

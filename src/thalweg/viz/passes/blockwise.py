@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ...compiler.graph import CONSTANT, Node, evaluate_node
+from ...compiler.graph import CONSTANT, Graph, Node, evaluate
+from ...compiler.recording import value_of
 from ...core.backward import gradients
 from ...core.dtypes import from_numpy_dtype
 from ...core.modes import enable_grad
@@ -104,12 +105,9 @@ def _is_state(x: Node, program: Program) -> bool:
 
 def _values(program: Program) -> dict[Node, Any]:
     """Every value of the graph, computed by NumPy."""
-    known: dict[Node, Any] = {node: given.value() for node, given in program.inputs.items()}
-    with np.errstate(all="ignore"):
-        for node in program.graph.nodes():
-            if node not in known:
-                known[node] = evaluate_node(node, [known[x] if type(x) is Node else x for x in node.inputs])
-    return known
+    nodes = program.graph.nodes()
+    given = [value_of(program.inputs[node].source) for node in program.graph.inputs]
+    return dict(zip(nodes, evaluate(Graph(program.graph.inputs, nodes), given), strict=True))
 
 
 def _blocks(program: Program, view: View) -> list[Block]:

@@ -5,9 +5,9 @@ Those that see only the cost are imported when the first of them is used, so tha
 
 from __future__ import annotations
 
-import importlib as _importlib
 import typing as _typing
 
+from ..core.late import LateNames as _LateNames
 from . import lr_scheduler, swa_utils
 from .adadelta import Adadelta
 from .adagrad import Adagrad
@@ -48,35 +48,28 @@ if _typing.TYPE_CHECKING:
     )
     from .minimizing.result import OptimizeResult
 else:
-    _HOMES = {
-        "derivative_free": (
-            "CMAES",
-            "SPSA",
-            "Best",
-            "CoordinateSearch",
-            "DerivativeFreeOptimizer",
-            "EvolutionStrategy",
-            "NelderMead",
-            "PatternSearch",
-            "RandomSearch",
-            "SeparableCMAES",
-            "SeparableNES",
-            "SimulatedAnnealing",
-            "finite_difference_gradients",
-        ),
-        "minimizing.result": ("OptimizeResult",),
-    }
-
-    def __getattr__(name: str) -> _typing.Any:
-        for home, names in _HOMES.items():
-            if name in names:
-                value = getattr(_importlib.import_module(f"{__name__}.{home}"), name)
-                globals()[name] = value
-                return value
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+    _late = _LateNames(
+        __name__,
+        {
+            "derivative_free": (
+                "CMAES",
+                "SPSA",
+                "Best",
+                "CoordinateSearch",
+                "DerivativeFreeOptimizer",
+                "EvolutionStrategy",
+                "NelderMead",
+                "PatternSearch",
+                "RandomSearch",
+                "SeparableCMAES",
+                "SeparableNES",
+                "SimulatedAnnealing",
+                "finite_difference_gradients",
+            ),
+            "minimizing.result": ("OptimizeResult",),
+        },
+    )
+    __getattr__, __dir__ = _late.get, _late.names
 
 
 __all__ = [

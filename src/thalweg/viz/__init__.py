@@ -5,9 +5,9 @@ What draws is imported when it is first used, and the compiler's tracer with it,
 
 from __future__ import annotations
 
-import importlib as _importlib
 import typing as _typing
 
+from ..core.late import LateNames as _LateNames
 from . import graph_message as _graph_message  # noqa: F401  # which gives the writer its add_graph
 from .summaries import Summary, summary
 
@@ -19,25 +19,18 @@ if _typing.TYPE_CHECKING:
     from .picture import Picture
     from .valley import Landscape, Path, Plane, Profile, Trajectory, descend, landscape, trajectory
 else:
-    _HOMES = {
-        "blocks": ("Diagram", "diagram"),
-        "charts": ("Bars", "Heatmap", "Histogram", "HistogramSeries", "LineChart", "Mark", "Scatter", "Series"),
-        "games": ("VectorField", "play", "vector_field"),
-        "passes": ("Backprop", "backprop"),
-        "picture": ("Picture",),
-        "valley": ("Landscape", "Path", "Plane", "Profile", "Trajectory", "descend", "landscape", "trajectory"),
-    }
-
-    def __getattr__(name: str) -> _typing.Any:
-        for home, names in _HOMES.items():
-            if name in names:
-                value = getattr(_importlib.import_module(f"{__name__}.{home}"), name)
-                globals()[name] = value
-                return value
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-    def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__})
+    _late = _LateNames(
+        __name__,
+        {
+            "blocks": ("Diagram", "diagram"),
+            "charts": ("Bars", "Heatmap", "Histogram", "HistogramSeries", "LineChart", "Mark", "Scatter", "Series"),
+            "games": ("VectorField", "play", "vector_field"),
+            "passes": ("Backprop", "backprop"),
+            "picture": ("Picture",),
+            "valley": ("Landscape", "Path", "Plane", "Profile", "Trajectory", "descend", "landscape", "trajectory"),
+        },
+    )
+    __getattr__, __dir__ = _late.get, _late.names
 
 
 __all__ = [

@@ -71,7 +71,8 @@ class _Placing:
     def __init__(self, view: View, direction: Direction) -> None:
         self.view, self.down = view, direction == "down"
         self.insides: dict[str, _Inside] = {}
-        self.shapes = {v.key: variable_labels(v, view) for v in view.variables}
+        self.boxes: dict[str, Box] = {}  # of units and variables
+        self.shapes = {v.key: variable_labels(v) for v in view.variables}
         self.looks = {u.key: look_of(u, view) for u in view.blocks()}
         self.links: dict[str, dict[tuple[str, str], None]] = {}  # by container: (item, item), ports as "in:", "out:"
         self.steps: list[tuple[Edge, list[tuple[str, tuple[str, str]]]]] = []
@@ -157,6 +158,7 @@ class _Placing:
                 if end.startswith(("in:", "out:")):
                     is_in = end.startswith("in:")
                     boxes[end] = Box(end, 0.0, PORT, PORT, first=is_in, last=not is_in)
+        self.boxes.update(boxes)
         links = [Link(_item(a), _item(b), self._offset(a, "out"), self._offset(b, "in")) for a, b in pairs]
         found = arrange(list(boxes.values()), links, GAP_ALONG, GAP_ACROSS)
         inside = self._framed(unit, found)
@@ -220,25 +222,17 @@ class _Placing:
         along, across = along + inside.lead, across + inside.side
         for pair, points in zip(self.links.get(unit.key, {}), inside.found.routes, strict=True):
             routes[unit.key, pair] = [(a + along, b + across) for a, b in points]
-        variables = {v.key: v for v in self.view.variables}
         children = {child.key: child for child in unit.children}
         for key, (a, b) in inside.found.places.items():
-            if key in variables:
-                result.centres[key] = self._xy(a + self._circle(variables[key]).length / 2 + along, b + across)
+            if key in self.shapes:
+                result.centres[key] = self._xy(a + self.boxes[key].length / 2 + along, b + across)
             elif key in children:
-                child = children[key]
-                box = self._box_again(child)
+                child, box = children[key], self.boxes[key]
                 x, y = self._xy(a + along, b + across - box.before)
                 w, h = self._xy(box.length, box.before + box.after)
                 result.frames[key] = Frame(x, y, w, h)
                 if self.view.is_open(child):
                     self._put(child, self.insides[key], a + along, b + across - box.before, result, routes)
-
-    def _box_again(self, unit: Unit) -> Box:
-        inside = self.insides.get(unit.key)
-        if inside is not None:
-            return Box(unit.key, inside.length, inside.anchor, inside.breadth - inside.anchor)
-        return self._box(unit)
 
 
 def _path(unit: Unit) -> list[Unit]:

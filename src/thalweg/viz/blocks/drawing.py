@@ -98,7 +98,7 @@ class _Drawing:
 
     def variable(self, v: Variable) -> list[str]:
         x, y = self.layout.centres[v.key]
-        shape = variable_labels(v, self.view)
+        shape = variable_labels(v)
         spoken = escape(f"{v.role} variable {v.name}".strip() + f", {v.type}", quote=True)
         parts = [
             f'<g class="node variable {v.role}" data-id="{v.key}" aria-label="{spoken}">',

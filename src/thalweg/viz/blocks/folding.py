@@ -35,7 +35,7 @@ class _Folding:
     def fold_children(self, parent: Unit) -> None:
         kept: list[Unit] = []
         tail: dict[Unit, Unit] = {}  # for a unit that stands for several the last of them
-        for child in self._in_order(parent):
+        for child in parent.children:
             last = tail.get(kept[-1], kept[-1]) if kept else None
             if last is not None and child.op is None and self._follows(last, child):
                 first = kept[-1]
@@ -45,12 +45,7 @@ class _Folding:
                 self.instead.update(zip(child.operations(), standing, strict=True))
             else:
                 kept.append(child)
-        if len(kept) < len(parent.children):
-            parent.children = kept
-
-    def _in_order(self, parent: Unit) -> list[Unit]:
-        """The children, each after those that it gets something from as far as the graph's order says."""
-        return parent.children
+        parent.children = kept
 
     def _follows(self, a: Unit, b: Unit) -> bool:
         """Whether b is made like a, gets what a gives, and nobody else gets it."""

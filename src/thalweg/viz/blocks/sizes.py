@@ -85,7 +85,7 @@ def _count(unit: Unit) -> str:
     return f"{each}{unit.elements:,} parameter{'s' if unit.elements != 1 else ''}"
 
 
-def variable_labels(v: Variable, view: View) -> Shape:
+def variable_labels(v: Variable) -> Shape:
     """The circle of a variable; a short name stands inside."""
     if v.role in ("computed", "kept"):
         named = [Label(v.name, "bold")] if v.name else []

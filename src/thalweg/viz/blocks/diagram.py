@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from html import escape
 from typing import Any
@@ -121,8 +120,7 @@ class Diagram(Picture):
 
     def fragment(self, *, style: bool = True) -> str:
         """The picture for a page, with the script that opens and closes containers."""
-        name = hashlib.sha256(self.description.encode()).hexdigest()[:12]
-        return interactive(self, name, self.svg(style=style))
+        return interactive(self, self.svg(style=style))
 
     def view_of(self, is_open: Callable[[Unit], bool]) -> View:
         """What is visible if these containers are open."""

@@ -7,11 +7,11 @@ the page began with. Without a script the page shows that one.
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from ..scripted import scripted
 from .compound import place
 from .units import Unit
 
@@ -25,12 +25,7 @@ BYTES = 600_000  # of all of them
 
 Open = frozenset[str]
 
-SCRIPT = """
-(function () {
-  const root = document.querySelector('[data-diagram="NAME"]:not([data-ready])');
-  root.dataset.ready = '';
-  const svg = root.querySelector('svg');
-  const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
+SCRIPT = """\
   const parts = new DOMParser();
   let now = 0;
   function prepare() {
@@ -66,21 +61,15 @@ SCRIPT = """
   svg.addEventListener('click', act);
   svg.addEventListener('keydown', function (event) { if (event.key === 'Enter' || event.key === ' ') { act(event); } });
   prepare();
-})();
 """
 
 
-def interactive(diagram: Diagram, name: str, svg: str) -> str:
+def interactive(diagram: Diagram, svg: str) -> str:
     """The SVG with what opens and closes its containers; just the SVG if there is nothing to open."""
     states = _States(diagram)
     if len(states.found) < 2:
         return svg
-    data = json.dumps({"states": states.pictures, "moves": states.moves()}).replace("</", "<\\/")
-    script = SCRIPT.replace("NAME", name)
-    return (
-        f'<div class="tw-diagram" data-diagram="{name}" style="overflow-x: auto">\n{svg}'
-        f'<script type="application/json">{data}</script>\n<script>{script}</script>\n</div>\n'
-    )
+    return scripted("diagram", svg, {"states": states.pictures, "moves": states.moves()}, SCRIPT)
 
 
 class _States:

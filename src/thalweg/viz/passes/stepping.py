@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 from collections.abc import Sequence
 from typing import Self
 
@@ -13,15 +11,11 @@ from ..blocks.compound import place
 from ..blocks.diagram import Diagram
 from ..blocks.units import Note, Unit, title_of
 from ..picture import Picture
+from ..scripted import scripted
 
 __all__ = ["Stepping"]
 
-SCRIPT = """
-(function () {
-  const root = document.querySelector('[data-pass="NAME"]:not([data-ready])');
-  root.dataset.ready = '';
-  const svg = root.querySelector('svg');
-  const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
+SCRIPT = """\
   const range = root.querySelector('input');
   const caption = root.querySelector('output');
   function show(step) {
@@ -40,20 +34,15 @@ SCRIPT = """
     button.addEventListener('click', function () { show(Number(range.value) + Number(button.dataset.by)); });
   });
   root.querySelector('.tw-controls').hidden = false;
-  show(START);
-})();
+  show(data.step);
 """
 
 CONTROLS = """\
-<div class="tw-pass" data-pass="{name}" style="overflow-x: auto">
 <div class="tw-controls" hidden style="position: sticky; left: 0">
 <button type="button" data-by="-1" aria-label="one step back">◀</button>
 <input type="range" min="0" max="{steps}" step="1" value="{steps}" aria-label="step of the pass">
 <button type="button" data-by="1" aria-label="one step on">▶</button>
 <output></output>
-</div>
-{svg}<script type="application/json">{data}</script>
-<script>{script}</script>
 </div>
 """
 
@@ -114,13 +103,10 @@ class Stepping(Picture):
     def fragment(self, *, style: bool = True) -> str:
         """The picture for a page, with controls that walk through the pass."""
         whole = self.at(self.steps).svg(style=style)
-        name = hashlib.sha256(whole.encode()).hexdigest()[:12]
         units = [self.unit_of(step) for step in range(self.steps + 1)]
         data = {
             "captions": [self.caption(step) for step in range(self.steps + 1)],
             "blocks": [unit.key if unit else "" for unit in units],
+            "step": self.step,
         }
-        script = SCRIPT.replace("NAME", name).replace("START", str(self.step))
-        return CONTROLS.format(
-            name=name, svg=whole, steps=self.steps, data=json.dumps(data).replace("</", "<\\/"), script=script
-        )
+        return scripted("pass", CONTROLS.format(steps=self.steps) + whole, data, SCRIPT)

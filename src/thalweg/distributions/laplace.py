@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from ..core.tensor import Tensor
 from ..ops.drawing import rand
 from ..ops.elementwise import abs_, expm1, log, log1p, sign
-from .distribution import Distribution, as_tensors, require
+from .location_scale import LocationScale
 
 __all__ = ["Laplace"]
 
 
-class Laplace(Distribution):
+class Laplace(LocationScale):
     """The Laplace distribution: density exp(-|x - loc| / scale) / (2 scale).
 
     Raises:
@@ -26,22 +25,6 @@ class Laplace(Distribution):
     >>> tw.distributions.Laplace(0.0, 0.5).log_prob(tw.tensor([0.0, 1.0]))
     tensor([-0., -2.])
     """
-
-    has_rsample = True
-
-    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = as_tensors(loc, scale)
-        if validate_args is not False:
-            require(self.scale > 0, "Laplace: scale must be positive everywhere")
-        super().__init__(self.loc.shape, (), validate_args)
-
-    @property
-    def mean(self) -> Tensor:
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
 
     @property
     def variance(self) -> Tensor:

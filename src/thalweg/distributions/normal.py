@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from ..core.tensor import Tensor
 from ..ops.drawing import randn
 from ..ops.elementwise import erf, log
 from ..ops.normal_curve import erfinv
-from .distribution import Distribution, as_tensors, require
+from .location_scale import LocationScale
 
 __all__ = ["Normal"]
 
 
-class Normal(Distribution):
+class Normal(LocationScale):
     """The normal distribution with mean ``loc`` and standard deviation ``scale``.
 
     Raises:
@@ -25,22 +24,6 @@ class Normal(Distribution):
     >>> tw.distributions.Normal(0.0, 2.0).log_prob(tw.tensor(0.0))
     tensor(-1.6121)
     """
-
-    has_rsample = True
-
-    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
-        self.loc, self.scale = as_tensors(loc, scale)
-        if validate_args is not False:
-            require(self.scale > 0, "Normal: scale must be positive everywhere")
-        super().__init__(self.loc.shape, (), validate_args)
-
-    @property
-    def mean(self) -> Tensor:
-        return self.loc
-
-    @property
-    def mode(self) -> Tensor:
-        return self.loc
 
     @property
     def stddev(self) -> Tensor:
